@@ -1,0 +1,158 @@
+"""The engines under one protocol: which one is in use, loading it, changing it.
+
+A backend's file is imported when the first value is computed, never before.
+"""
+
+import importlib
+import importlib.util
+import sys
+import threading
+
+import numpy as np
+
+from cornu import dtypes, settings
+from cornu.backends import protocol, spec
+from cornu.shapes import Spec
+
+BACKENDS = {  # name -> (module it needs, how to install it, whether 64-bit types exist)
+    "jax": ("jax", "pip install jax", False),
+    "numpy": ("numpy", "pip install numpy", True),
+}
+ALIASES = {}  # other names -> (backend, the line that tells the user)
+
+protocol.spec = spec
+_on_load = []
+_lock = threading.RLock()
+
+
+def name():
+    """Name of the backend in use (it need not be loaded yet)."""
+    return ALIASES.get(settings.get("backend"), (settings.get("backend"),))[0]
+
+
+def on_load(function):
+    """Have `function(backend)` called whenever a backend comes into use, and now if one is."""
+    _on_load.append(function)
+    if protocol.backend is not None:
+        function(protocol.backend)
+
+
+def load(which=None):
+    """The module of the backend `which`, by default of the one in use, loaded and put to use.
+
+    Raises:
+        ValueError: no backend of that name.
+        ImportError: its engine is not installed.
+    """
+    with _lock:
+        which = which or name()
+        if protocol.backend is not None and protocol.backend.NAME == which:
+            return protocol.backend
+        if which not in BACKENDS:
+            raise ValueError(f"backend: wanted one of {', '.join(BACKENDS)}; got {which!r}. It is set by CORNU_BACKEND, KERAS_BACKEND, keras.json or cornu.config.set_backend.")
+        module, command, _ = BACKENDS[which]
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(f"The {which} backend needs the package {module!r}, which is not installed. Install it: {command}")
+        chosen = importlib.import_module(f"cornu.backends.{which}")
+        settings.put("backend", which)
+        protocol.backend = chosen
+        for function in _on_load:
+            function(chosen)
+        return chosen
+
+
+protocol._load = load
+
+
+def current():
+    """The module of the backend in use."""
+    return protocol.backend or load()
+
+
+def canonical(dtype):
+    """`dtype`, narrowed to 32 bits where the backend in use has no 64."""
+    if dtype in _NARROW and not BACKENDS.get(name(), (None, None, True))[2] and not getattr(protocol.backend, "WIDE", False):
+        return _NARROW[dtype]
+    return dtype
+
+
+_NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+_SCALARS = {bool: "bool", int: "int", float: "float", complex: "complex"}
+
+
+def kind(x):
+    """The type of `x` for promotion: its dtype's name, or "int", "float", "complex" for a Python scalar, which is weak."""
+    weak = _SCALARS.get(type(x))
+    if weak:
+        return weak
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return kind_of_items(x)
+    return dtype if type(dtype) is str else canonical(dtypes.standardize(dtype))
+
+
+def kind_of_items(x):
+    """The type that a list of numbers gets: int32, bool, or `floatx`, as their kind is."""
+    if isinstance(x, (list, tuple)) and x:
+        return dtypes.result(*{kind(item) for item in x})
+    if isinstance(x, (list, tuple)):
+        return settings.floatx()
+    raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {type(x).__name__}: {str(x)[:80]}")
+
+
+def is_tensor(x):
+    """Whether `x` is a tensor of the backend in use or a Spec."""
+    return type(x) is Spec or (protocol.backend is not None and protocol.backend.is_array(x))
+
+
+def array(x, dtype=None):
+    """An array of the backend in use from numbers, lists, NumPy arrays, Variables and tensors that speak DLPack or `__array__`."""
+    backend = protocol.backend or load()
+    if hasattr(x, "_cornu_value"):
+        x = x._cornu_value()
+    if type(x) is Spec:
+        return x if dtype in (None, x.dtype) else Spec(x.shape, dtype)
+    if not backend.is_array(x) and not isinstance(x, (np.ndarray, np.generic)):
+        if isinstance(x, (list, tuple)):
+            if _any_array(x, backend):
+                return _stack(x, dtype, backend)
+            dtype = dtype or canonical(kind_of_items(x))
+        elif type(x) in _SCALARS:
+            dtype = dtype or dtypes.result(_SCALARS[type(x)])
+        elif isinstance(x, str) or not (hasattr(x, "__array__") or hasattr(x, "__dlpack__") or hasattr(x, "__len__") or hasattr(x, "__float__")):
+            raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {type(x).__name__}: {str(x)[:80]}")
+        else:
+            x = _foreign(x)
+    return backend.array(x, canonical(dtype) if dtype else None)
+
+
+def _any_array(x, backend):
+    return any(backend.is_array(item) or hasattr(item, "_cornu_value") or (isinstance(item, (list, tuple)) and _any_array(item, backend)) for item in x)
+
+
+def _stack(x, dtype, backend):
+    items = [array(item) for item in x]
+    dtype = dtype or canonical(dtypes.result(*(backend.dtype(item) for item in items)))
+    return protocol.concatenate([protocol.reshape(backend.array(item, dtype), (1, *item.shape)) for item in items], 0)
+
+
+def _foreign(x):
+    """A NumPy array of a tensor of another engine (torch on any device, TensorFlow, a pandas column ...)."""
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+    return np.asarray(x)
+
+
+def numpy(x):
+    """A NumPy array on the host of whatever `array` takes."""
+    if hasattr(x, "_cornu_value"):
+        x = x._cornu_value()
+    if protocol.backend is not None and protocol.backend.is_array(x):
+        return protocol.backend.numpy(x)
+    if isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, (list, tuple)):
+        return np.asarray([numpy(item) for item in x]) if x and not isinstance(x[0], (int, float, bool, str)) else np.asarray(x)
+    return _foreign(x)
+
+

@@ -1,0 +1,137 @@
+"""The primitives: the one list of what an interpreter must supply, and how a call reaches the right one.
+
+An interpreter is a module with a function for each name below: `spec` (shapes and types alone) and `cost` (spec that also
+counts), `jax`, `numpy` (values). Calling a primitive runs it on `spec` when one of its tensors is a Spec, else
+on the backend in use. Arguments are settled before: tensors of one call share one type (Python scalars may stand for them in
+elementwise calls), axes are not negative, paddings are pairs of numbers, images are channels-last.
+"""
+
+from cornu import shapes
+
+UNARY = """negative abs sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh
+arcsinh arccosh arctanh sigmoid erf erfinv lgamma digamma floor ceil round trunc isnan isinf isfinite logical_not bitwise_not
+real imag conj""".split()  # f(x)
+BINARY = """add subtract multiply divide floor_divide mod power maximum minimum arctan2 equal not_equal less less_equal greater
+greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift nextafter""".split()  # f(x, y)
+PREDICATES = frozenset("isnan isinf isfinite logical_not equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split())
+
+PRIMITIVES = {
+    # elementwise with a form of its own
+    "where": "(condition, x, y): bool, and two of one type or scalars, broadcast",
+    "cast": "(x, dtype)",
+    # making
+    "full": "(shape, value, dtype): value a Python scalar or a 0-d tensor",
+    "arange": "(start, stop, step, dtype): Python numbers",
+    "iota": "(shape, axis, dtype): the index along `axis` at every place",
+    # reductions: axes is a sorted tuple, never None
+    "sum": "(x, axes, keepdims)",
+    "prod": "(x, axes, keepdims)",
+    "max": "(x, axes, keepdims)",
+    "min": "(x, axes, keepdims)",
+    "any": "(x, axes, keepdims) of bool",
+    "all": "(x, axes, keepdims) of bool",
+    "argmax": "(x, axis, keepdims) -> int32, the first of ties",
+    "argmin": "(x, axis, keepdims) -> int32, the first of ties",
+    "cumsum": "(x, axis)",
+    "cumprod": "(x, axis)",
+    # order
+    "sort": "(x, axis) ascending",
+    "argsort": "(x, axis) -> int32, stable",
+    "top_k": "(x, k) over the last axis -> values descending, int32 indices",
+    # movement
+    "reshape": "(x, shape): at most one -1",
+    "transpose": "(x, axes)",
+    "broadcast_to": "(x, shape)",
+    "pad": "(x, widths, value): widths is a (low, high) pair an axis",
+    "dilate": "(x, steps): steps[i] - 1 zeros between neighbours on axis i",
+    "slice": "(x, starts, stops, strides): a (start, stop, stride) an axis, as Python would, stride positive; stop None is the end",
+    "flip": "(x, axes)",
+    "concatenate": "(xs, axis)",
+    "take": "(x, indices, axis): integer tensor, indices in range, negatives count from the end",
+    "take_along_axis": "(x, indices, axis): indices broadcast against x but for axis",
+    "getitem": "(x, key): NumPy's basic and advanced indexing with static structure",
+    "scatter": "(x, indices, updates, mode): indices (..., k) point into the first k axes; mode update, add, maximum, minimum, multiply",
+    "dynamic_slice": "(x, starts, sizes): starts a list of 0-d integer tensors",
+    "dynamic_update_slice": "(x, update, starts)",
+    # products
+    "matmul": "(x, y): both at least 2-d, batch axes broadcast",
+    "einsum": "(equation, xs): explicit output, no ellipsis",
+    "conv": "(x, kernel, strides, padding, dilation, groups): (N, *space, C) by (*window, C / groups, filters); padding a (low, high) pair a spatial axis",
+    # windows over the spatial axes of (N, *space, C)
+    "max_pool": "(x, size, strides, padding): padding a (low, high) pair a spatial axis; padded places never win",
+    "sum_pool": "(x, size, strides, padding): padded places count as 0",
+    # linear algebra, over the last two axes
+    "cholesky": "(x)",
+    "qr": "(x) -> q, r, reduced",
+    "svd": "(x, full_matrices, compute_uv)",
+    "eigh": "(x) -> values, vectors",
+    "solve": "(a, b)",
+    "triangular_solve": "(a, b, lower)",
+    "inv": "(x)",
+    "det": "(x)",
+    "fft": "(x): complex, last axis",
+    "ifft": "(x): complex, last axis",
+    # control flow; the functions take and return trees of tensors
+    "cond": "(predicate, if_true, if_false): functions without arguments",
+    "while_loop": "(test, body, state): functions of the state tree",
+    "scan": "(body, state, xs, length, reverse): body(state, x) -> state, y; xs and ys are trees stacked on axis 0",
+    "vectorize": "(function, in_axes): maps over an axis of every argument with in_axes not None; outputs stacked on axis 0",
+    "stop_gradient": "(x)",
+    "custom_gradient": "(function, arguments): function(*arguments) -> value, pullback(cotangent) -> a gradient an argument",
+    "remat": "(function, arguments): function(*arguments), computed again when its gradient is",
+}
+
+# What only a backend that computes supplies, besides the primitives (not dispatched on Spec):
+PROGRAM = {
+    "NAME": "the backend's name",
+    "WIDE": "whether int64, uint64 and float64 exist there; else they narrow to 32 bits",
+    "COMPILES": "whether `compile` makes programs (False: everything runs eagerly)",
+    "array": "(x, dtype=None): an array from lists, scalars, NumPy arrays and arrays of the backend",
+    "is_array": "(x): whether x is an array of the backend, traced ones included",
+    "ARRAY": "the type (or tuple of types) of the backend's concrete arrays, for the fast path",
+    "dtype": "(x): the name of an array's type",
+    "numpy": "(x): a NumPy array on the host",
+    "copy": "(x): a new buffer",
+    "value_and_grad": "(function, arrays): function(arrays) -> scalar, aux; gives (scalar, aux), gradients",
+    "compile": "(function, donate=()): the function compiled; donate names positions of arguments whose buffers may be reused",
+    "repeat": "(step, state, batches, length): step(state, batch) -> state, logs, over axis 0 of the tree `batches`; gives the last state and the last logs",
+    "infer": "(function, specs): the Specs of function(*specs) by the backend's own abstract evaluation",
+    "block": "(tree): waits until the values are there",
+    "device_scope": "(name): a context in which arrays are made on that device",
+}
+
+spec = None  # the interpreter of shapes: backends.spec, or backends.cost inside its scope; set by backends/__init__.py
+backend = None  # the backend in use, once loaded
+_load = None  # loads it
+
+
+class Primitive:
+    """One primitive: `add(x, y)` runs on the interpreter that its arguments call for."""
+
+    __slots__ = ("name", "first")
+
+    def __init__(self, name):
+        self.name = name
+        self.first = 1 if name == "einsum" else 0
+
+    def __call__(self, *args):
+        return getattr(interpreter(args), self.name)(*args)
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+
+def interpreter(args):
+    """`spec` when a tensor among `args`, or in a list among them, is a Spec; else the backend in use."""
+    for x in args:
+        kind = type(x)
+        if kind is shapes.Spec or ((kind is list or kind is tuple) and any(type(item) is shapes.Spec for item in x)):
+            return spec
+    return backend or _load()
+
+
+def __getattr__(name):
+    if name in PRIMITIVES or name in UNARY or name in BINARY:
+        made = globals()[name] = Primitive(name)
+        return made
+    raise AttributeError(f"module {__name__!r} has no primitive {name!r}")

@@ -1,0 +1,143 @@
+"""How one written op serves arrays, specs, graphs and every backend.
+
+`@op` is for a body over other ops; `unary` and `binary` make an elementwise op of a primitive. Each returns an ordinary function. A backend
+that defines a function of the same name has its own version used on its arrays (an override).
+"""
+
+import functools
+import inspect
+
+import numpy as np
+
+from cornu import backends, dtypes, symbolic
+from cornu.backends import array, canonical, kind, protocol
+from cornu.shapes import Spec
+from cornu.symbolic import KerasTensor
+
+OPS = {}  # name -> the op, in the order of definition
+BODIES = {}  # name -> its written-once body, where a backend may have an override
+_NONE = ()
+
+
+def op(tensors=1, sequence=False):
+    """An op written once over other ops.
+
+    Args:
+        tensors: how many of the first arguments are tensors; they reach the body as tensors, except scalars after the first.
+        sequence: whether the first argument is a list of tensors.
+    """
+    if callable(tensors):
+        return op()(tensors)
+
+    def decorate(body):
+        name = body.__name__
+        names = list(inspect.signature(body).parameters)[:tensors]
+        native = [None]
+        BODIES[name] = body
+
+        @functools.wraps(body)
+        def call(*args, **kwargs):
+            abstract = False
+            for x in (*args, *kwargs.values()) if kwargs else args:
+                t = type(x)
+                if t is KerasTensor or isinstance(x, KerasTensor):
+                    return symbolic.record(call, args, kwargs)
+                if t is Spec:
+                    abstract = True
+                elif t is list or t is tuple or t is dict:
+                    if symbolic.any_symbolic(x):
+                        return symbolic.record(call, args, kwargs)
+                    abstract = abstract or any(type(item) is Spec for item in (x.values() if t is dict else x))
+            if tensors:
+                args = (*(_tensor(x, i == 0, sequence) for i, x in enumerate(args[:tensors])), *args[tensors:])
+                if kwargs:
+                    kwargs = {k: _tensor(v, k == names[0], sequence) if k in names else v for k, v in kwargs.items()}
+            if abstract:
+                return body(*args, **kwargs)
+            return (native[0] or body)(*args, **kwargs)
+
+        backends.on_load(lambda backend: native.__setitem__(0, getattr(backend, name, None)))
+        OPS[name] = call
+        return call
+
+    return decorate
+
+
+def _tensor(x, first, sequence):
+    """`x` as a tensor; a scalar that is not the first argument stays a scalar, since it is weak in promotion."""
+    if x is None or type(x) is Spec:
+        return x
+    if first and sequence and isinstance(x, (list, tuple)):
+        return [array(item) for item in x]
+    if not first and type(x) in (int, float, bool, complex):
+        return x
+    backend = protocol.backend
+    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else array(x)
+
+
+def settle(*args, dtype=None):
+    """The arguments as tensors of the one type that promotion gives, or `dtype`; Python scalars stay as they are.
+
+    Returns:
+        The list of arguments and the type's name.
+    """
+    dtype = dtype or canonical(dtypes.result(*map(kind, args)))
+    return [x if type(x) in (int, float, bool) else _cast(x, dtype) for x in args], dtype
+
+
+def _cast(x, dtype):
+    if type(x) is Spec:
+        return x if x.dtype == dtype else Spec(x.shape, dtype)
+    return array(x, dtype)
+
+
+def unary(name, dtype=dtypes.result, doc=None):
+    """An elementwise op of one tensor. `dtype` gives the type to compute in: `dtypes.result` (as it is) or `dtypes.to_float`."""
+    primitive, predicate = getattr(protocol, name), name in protocol.PREDICATES
+
+    def call(x):
+        if isinstance(x, KerasTensor):
+            return symbolic.record(call, (x,), {})
+        wanted = canonical(dtype(kind(x)))
+        if type(x) is Spec:
+            return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
+        return primitive(array(x, wanted))
+
+    return _named(call, name, doc)
+
+
+def binary(name, dtype=dtypes.result, doc=None):
+    """An elementwise op of two tensors that broadcast."""
+    predicate, native = name in protocol.PREDICATES, [None, _NONE, None]
+
+    def call(x1, x2):
+        t1, t2 = type(x1), type(x2)
+        if t1 is t2 and t1 is native[1] and x1.dtype == x2.dtype and x1.dtype in native[2]:
+            return native[0](x1, x2)
+        if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
+            return symbolic.record(call, (x1, x2), {})
+        wanted = canonical(dtype(kind(x1), kind(x2)))
+        if t1 is Spec or t2 is Spec:
+            return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
+        if t1 in (int, float, bool):  # one tensor at least; the second scalar stays weak
+            x1 = array(x1, wanted)
+        elif t2 in (int, float, bool):
+            x1 = array(x1, wanted)
+            return (native[0] or getattr(backends.load(), name))(x1, x2 if t2 is not bool else array(x2, wanted))
+        return (native[0] or getattr(backends.load(), name))(array(x1, wanted), array(x2, wanted))
+
+    def on_load(backend):
+        fast = backend.ARRAY if isinstance(backend.ARRAY, type) else backend.ARRAY[0]
+        safe = frozenset(np.dtype(d) for d in ("float32", "float16")) if dtype is dtypes.to_float else frozenset(np.dtype(d) for d in ("float32", "float16", "int32", "bool"))
+        native[:] = [getattr(backend, name), fast, safe]
+
+    backends.on_load(on_load)
+    return _named(call, name, doc)
+
+
+def _named(call, name, doc):
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = doc
+    call.__module__ = "cornu.ops"
+    OPS[name] = call
+    return call

@@ -1,0 +1,102 @@
+"""What a user sets once for a whole process: the backend's name, the float type, epsilon, the image layout.
+
+Read from `CORNU_BACKEND`, else `KERAS_BACKEND`, else `keras.json` under `KERAS_HOME` or `~/.keras`.
+"""
+
+import json
+import os
+import sys
+
+_EPSILON = 1e-7
+_DATA_FORMATS = ("channels_last", "channels_first")
+_FLOATS = ("bfloat16", "float16", "float32", "float64")
+
+
+def home():
+    """Folder of the configuration file, of data sets and of weights: `KERAS_HOME`, else `~/.keras`."""
+    return os.path.expanduser(os.environ.get("KERAS_HOME", os.path.join("~", ".keras")))
+
+
+def _from_file():
+    path = os.path.join(home(), "keras.json")
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError) as error:
+        print(f"cornu: {path} is ignored, it cannot be read as JSON: {error}", file=sys.stderr)
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+_file = _from_file()
+_old_layout = {"tf": "channels_last", "th": "channels_first"}.get(str(_file.get("image_dim_ordering")))
+_values = {
+    "floatx": _file.get("floatx") if _file.get("floatx") in _FLOATS else "float32",
+    "epsilon": _file["epsilon"] if isinstance(_file.get("epsilon"), float) else _EPSILON,
+    "image_data_format": _file.get("image_data_format", _old_layout)
+    if _file.get("image_data_format", _old_layout) in _DATA_FORMATS
+    else "channels_last",
+    "backend": os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND") or _file.get("backend") or "jax",
+    "traceback_filtering": True,
+    "interactive_logging": True,
+}
+
+
+def get(name):
+    return _values[name]
+
+
+def put(name, value):
+    _values[name] = value
+
+
+def floatx():
+    """Name of the float type that weights and converted data get, `"float32"` unless set."""
+    return _values["floatx"]
+
+
+def set_floatx(value):
+    """Set the float type: one of bfloat16, float16, float32, float64.
+
+    Raises:
+        ValueError: another name.
+    """
+    if value not in _FLOATS:
+        raise ValueError(f"set_floatx: wanted one of {', '.join(_FLOATS)}; got {value!r}.")
+    _values["floatx"] = str(value)
+
+
+def epsilon():
+    """The small number that keeps divisions finite, 1e-7 unless set."""
+    return _values["epsilon"]
+
+
+def set_epsilon(value):
+    """Set the small number that keeps divisions finite."""
+    _values["epsilon"] = float(value)
+
+
+def image_data_format():
+    """`"channels_last"` (batch, height, width, channels) or `"channels_first"` (batch, channels, height, width)."""
+    return _values["image_data_format"]
+
+
+def set_image_data_format(data_format):
+    """Set the layout of images: `"channels_last"` or `"channels_first"`.
+
+    Raises:
+        ValueError: another name.
+    """
+    _values["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format):
+    """`data_format` checked; None means the one that is set."""
+    if data_format is None:
+        return image_data_format()
+    name = str(data_format).lower()
+    if name not in _DATA_FORMATS:
+        raise ValueError(f"data_format: wanted one of {', '.join(_DATA_FORMATS)}; got {data_format!r}.")
+    return name
