@@ -98,7 +98,7 @@ class Variable:
             return Spec(self.shape, self.dtype)
         backend = protocol.backend or backends.load()
         value = self._value
-        if type(value) is np.ndarray and backend.ARRAY is not np.ndarray or not isinstance(value, backend.ARRAY):
+        if not isinstance(value, backend.ARRAY):
             value = backend.array(backends.numpy(value) if not isinstance(value, np.ndarray) else value, self.dtype)
             if isinstance(value, backend.ARRAY):  # not while a program is being traced
                 self._value = value
