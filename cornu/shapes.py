@@ -81,7 +81,8 @@ class Spec:
     def _needs_engine(self, *args, **kwargs):
         raise NeedsEngine("A function of an engine was given a Spec.")
 
-    __array__ = __jax_array__ = __torch_function__ = __tf_tensor__ = __float__ = __int__ = _needs_engine
+    __array__ = __torch_function__ = __tf_tensor__ = __float__ = __int__ = _needs_engine
+    __jax_array__ = property(_needs_engine)  # JAX asks for the attribute, and raises an error of its own where it is found
 
     def __bool__(self):
         raise TypeError("A tensor without values has no truth value: use ops.cond or ops.where, or compile with run_eagerly=True.")
