@@ -1,0 +1,33 @@
+"""Fixtures for every test: the backends, fresh names, real data."""
+
+import os
+import pathlib
+
+import pytest
+
+from cornu import backends, scopes
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(params=["jax", "numpy"])
+def backend(request):
+    """Run the test on each backend; the value is the backend's module."""
+    before = backends.name()
+    yield backends.load(request.param)
+    backends.load(before)
+
+
+@pytest.fixture(autouse=True)
+def fresh_names():
+    """Names of layers and variables start anew: the first Dense of a test is `dense`."""
+    scopes.reset_names()
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real data sets, pictures and weights: `CORNU_DATA`, else `shared/data` beside the repository."""
+    folder = pathlib.Path(os.environ.get("CORNU_DATA", _ROOT.parent / "shared" / "data"))
+    if not (folder / "datasets").is_dir():
+        pytest.skip(f"no real data in {folder}: set CORNU_DATA to a folder that has datasets/mnist.npz and the like")
+    return folder
