@@ -44,7 +44,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-class NeedsEngine(TypeError):
+class NeedsEngine(RuntimeError):
     """A function of an engine was given a Spec: the shapes have to come from that engine's own abstract evaluation."""
 
 

@@ -153,7 +153,7 @@ def dilate(x, steps):
 
 
 def slice(x, starts, stops, strides):
-    ranges = [range(size)[builtins.slice(*place)] for size, *place in zip(x.shape, starts, stops, strides)]
+    ranges = [range(size)[builtins.slice(*place)] for size, *place in zip(x.shape, starts, stops, strides, strict=True)]
     return lax.slice(x, [r.start for r in ranges], [builtins.max(r.start, r.stop) for r in ranges], strides)
 
 
@@ -291,7 +291,7 @@ def infer(function, specs):
 
     def outputs(filling):
         def run(*arrays):
-            filled = dict(zip(places, arrays))
+            filled = dict(zip(places, arrays, strict=True))
             return function(*tree.pack_sequence_as(specs, [filled.get(i, leaf) for i, leaf in enumerate(leaves)]))
 
         structs = [jax.ShapeDtypeStruct([filling if n is UNKNOWN else n for n in leaves[i].shape], leaves[i].dtype) for i in places]
@@ -299,6 +299,6 @@ def infer(function, specs):
             return jax.eval_shape(run, *structs)
 
     def spec(one, other):
-        return Spec([n if n == m else UNKNOWN for n, m in zip(one.shape, other.shape)], one.dtype.name)
+        return Spec([n if n == m else UNKNOWN for n, m in zip(one.shape, other.shape, strict=True)], one.dtype.name)
 
     return jax.tree.map(spec, outputs(1031), outputs(2053))
