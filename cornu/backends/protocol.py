@@ -105,6 +105,9 @@ backend = None  # the backend in use, once loaded
 _load = None  # loads it
 
 
+_ABSTRACT = frozenset((shapes.Spec, shapes.Unknown))
+
+
 class Primitive:
     """One primitive: `add(x, y)` runs on the interpreter that its arguments call for."""
 
@@ -122,10 +125,10 @@ class Primitive:
 
 
 def interpreter(args):
-    """`spec` when a tensor among `args`, or in a list among them, is a Spec; else the backend in use."""
+    """`spec` when a tensor among `args`, or in a list among them, is a Spec, or a size is unknown; else the backend in use."""
     for x in args:
         kind = type(x)
-        if kind is shapes.Spec or ((kind is list or kind is tuple) and any(type(item) is shapes.Spec for item in x)):
+        if kind in _ABSTRACT or ((kind is list or kind is tuple) and any(type(item) in _ABSTRACT for item in x)):
             return spec
     return backend or _load()
 
