@@ -87,7 +87,7 @@ class Configured:
         if len(args) > len(names):
             raise TypeError(f"{cls.__name__} takes at most {len(names)} positional arguments ({', '.join(names)}); got {len(args)}.")
         given = dict(zip(names, args))
-        for name, value in self.legacy_arguments(kwargs).items():
+        for name, value in self._take(kwargs).items():
             if name in given:
                 raise TypeError(f"{cls.__name__}: argument {name!r} is given twice.")
             if name not in cls._fields:
@@ -99,11 +99,11 @@ class Configured:
             if value is REQUIRED:
                 raise TypeError(f"{cls.__name__}: the argument {name!r} is missing.")
             setattr(self, name, self._convert(name, annotation, value))
+        object.__setattr__(self, "_prepared", True)
         self.setup()
 
-    @classmethod
-    def legacy_arguments(cls, kwargs):
-        """The keyword arguments under today's names."""
+    def _take(self, kwargs):
+        """The keyword arguments under today's names; a base class may take some for itself."""
         return kwargs
 
     def _convert(self, name, annotation, value):

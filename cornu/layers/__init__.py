@@ -1,0 +1,4 @@
+"""Layers, by family."""
+
+from cornu.layers.input_spec import InputSpec as InputSpec
+from cornu.layers.layer import Layer as Layer

@@ -1,0 +1,716 @@
+"""The base of all layers: weights, building on first use, calling on values, specs and symbolic tensors."""
+
+import contextlib
+import inspect
+
+from cornu import activations, backends, constraints, dtype_policies, dtypes, fields, initializers, masks, regularizers, scopes, serialization, shapes, tree
+from cornu.backends import protocol
+from cornu.fields import Configured, Regularizer
+from cornu.layers.input_spec import InputSpec, assert_compatible
+from cornu.random import SeedGenerator
+from cornu.shapes import UNKNOWN, Spec
+from cornu.symbolic import KerasTensor, Node, Operation, any_symbolic, infer, to_specs, to_symbols
+from cornu.traceback import user_lines
+from cornu.variable import AutocastScope, Variable
+
+assert activations and initializers and constraints and regularizers  # they teach `fields` how to convert
+fields.converter("object", lambda value: serialization.deserialize_keras_object(value) if isinstance(value, dict) else value, serialization.serialize_keras_object)
+
+
+class CallScope(scopes.Scope):
+    """What holds during the call of an outermost layer and all that it calls."""
+
+    kind = "CallScope"
+
+    def __init__(self, training):
+        self.training = training
+
+
+class Layer(Configured, Operation):
+    """A function with weights.
+
+    A subclass declares its arguments (or writes `__init__`), makes weights in `build(input_shape)` by `add_weight`, and computes in `call`.
+
+    Args:
+        activity_regularizer: penalty on the outputs, added to the loss.
+        trainable: whether training changes the weights.
+        dtype: name of a type or DTypePolicy, for weights and computing.
+        autocast: whether float inputs and weights are cast to the compute type.
+        name: unique within a model; made from the class when None.
+    """
+
+    activity_regularizer: Regularizer = None
+    trainable: bool = True
+    dtype: object = None
+    autocast: bool = True
+    name: str | None = None
+    _keyword_only = frozenset(("activity_regularizer", "trainable", "dtype", "autocast", "name"))
+
+    # -- construction ---------------------------------------------------------------------------------------------------------------
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        _prepare(self)
+        return self
+
+    def _convert(self, name, annotation, value):
+        if name == "dtype":
+            return dtype_policies.get(value)
+        if name == "name" and value is None:
+            return scopes.auto_name(type(self).__name__)
+        if name == "name" and (not isinstance(value, str) or "/" in value):
+            raise ValueError(f"{type(self).__name__}: name must be a text without '/'; got {value!r}.")
+        return super()._convert(name, annotation, value)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "call" in cls.__dict__:
+            _describe_call(cls)
+
+    def _take(self, kwargs):
+        """`input_shape` and its kin are kept for Sequential, `weights` until the layer is built."""
+        shape = _input_shape_of(kwargs)
+        if shape is not None:
+            self._batch_input_shape = shape
+        if "weights" in kwargs and "weights" not in type(self)._fields:
+            self._initial_weights = kwargs.pop("weights")
+        return kwargs
+
+    def __setattr__(self, name, value):
+        if name == "dtype":
+            name, value = "dtype_policy", dtype_policies.get(value)
+        elif isinstance(value, Variable):
+            if "_own_variables" not in self.__dict__:
+                raise RuntimeError(f"{type(self).__name__}: call super().__init__() before setting attributes.")
+            self._own(value)
+        elif isinstance(getattr(type(self), name, None), property) and getattr(type(self), name).fset is None:
+            raise AttributeError(f"{type(self).__name__}.{name} is computed and cannot be set.")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        value = self.__dict__.get(name)
+        if isinstance(value, Variable):
+            self._own_variables[:] = [v for v in self._own_variables if v is not value]
+        object.__delattr__(self, name)
+
+    # -- weights --------------------------------------------------------------------------------------------------------------------
+
+    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, aggregation="none", layout=None, name=None, overwrite_with_gradient=False):
+        """Make a weight.
+
+        Args:
+            shape: sizes, all known; () by default.
+            initializer: name, config or function; by default the layer's `<name>_initializer`, else glorot_uniform for floats, zeros otherwise.
+            dtype: type, by default the layer's variable type.
+            trainable: whether training changes it.
+            regularizer, constraint: by default the layer's `<name>_regularizer`, `<name>_constraint`.
+            name: last part of the weight's path.
+
+        Returns:
+            The Variable.
+
+        Raises:
+            ValueError: a size is not known.
+        """
+        shape = () if shape is None else shape
+        dtype = dtypes.standardize(dtype or self.variable_dtype)
+        if initializer is None:
+            initializer = getattr(self, f"{name}_initializer", None) or ("glorot_uniform" if dtypes.is_float(dtype) else "zeros")
+        regularizer = regularizers.get(regularizer) or getattr(self, f"{name}_regularizer", None)
+        constraint = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
+        if any(size is None or size is UNKNOWN for size in (shape if isinstance(shape, (tuple, list)) else ())):
+            raise ValueError(f"{self._label()}: the weight {name!r} would have the shape {shapes.public(shape)}: a size that the input must give is not known. Give it in Input(shape=...).")
+        with self._open_name_scope():
+            variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable, autocast=autocast, aggregation=aggregation, layout=layout, name=name)
+        variable.regularizer, variable.constraint = regularizer, constraint
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._own(variable)
+        return variable
+
+    def _own(self, variable):
+        if all(v is not variable for v in self._own_variables):
+            self._own_variables.append(variable)
+            if not variable.trainable:
+                self._never_trainable.add(id(variable))
+
+    @property
+    def _ordered_variables(self):
+        """The layer's own variables, first those that were made to be trained, as files hold them."""
+        return sorted(self._own_variables, key=lambda v: id(v) in self._never_trainable)
+
+    def add_variable(self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None):
+        """As `add_weight`, the shape and initializer first."""
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
+    def _children(self):
+        """What the attributes hold that has state: layers, metrics, seed generators, in the order they were set."""
+        found, seen = [], {id(self)}
+        for key, value in self.__dict__.items():
+            if key not in _UNTRACKED:
+                _collect(value, found, seen)
+        return found
+
+    @property
+    def _layers(self):
+        return [child for child in self._children() if isinstance(child, Layer)]
+
+    def _flatten_layers(self, include_self=True, recursive=True):
+        order, seen = [], set()
+
+        def visit(layer, top):
+            if id(layer) in seen:
+                return
+            seen.add(id(layer))
+            if not top or include_self:
+                order.append(layer)
+            if top or recursive:
+                for child in layer._layers:
+                    visit(child, False)
+
+        visit(self, True)
+        return order
+
+    @property
+    def variables(self):
+        """All variables, those of seeds included, once each; metrics' sums are in `metrics_variables`."""
+        found = self._ordered_variables
+        for child in self._children():
+            found = [*found, *([child.state] if isinstance(child, SeedGenerator) else child.variables if isinstance(child, Layer) else ())]
+        return _unique(found)
+
+    @property
+    def weights(self):
+        """The weights: as `variables`, without the states of seed generators."""
+        return _unique([*self._ordered_variables, *(w for layer in self._layers for w in layer.weights)])
+
+    @property
+    def trainable_variables(self):
+        """What training changes."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self):
+        """The variables that training leaves alone: seeds and frozen weights included."""
+        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+
+    trainable_weights = property(lambda self: self.trainable_variables)
+
+    @property
+    def non_trainable_weights(self):
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def metrics_variables(self):
+        return _unique([v for metric in self.metrics for v in metric.variables])
+
+    @property
+    def metrics(self):
+        """The metrics among the attributes of the layer and of the layers below."""
+        return _unique([c for layer in self._flatten_layers() for c in layer._children() if _is_metric(c)])
+
+    @property
+    def trainable(self):
+        """Whether training changes the weights; setting it sets the layers below too."""
+        return self.__dict__.get("_trainable", True)
+
+    @trainable.setter
+    def trainable(self, value):
+        object.__setattr__(self, "_trainable", bool(value))
+        for variable in self._own_variables:
+            if id(variable) not in self._never_trainable:
+                variable.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    def get_weights(self):
+        """The values of `weights`, as NumPy arrays."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights):
+        """Set the values of `weights`, in their order.
+
+        Raises:
+            ValueError: another number of arrays, or another shape.
+        """
+        wanted = self.weights
+        if len(weights) != len(wanted):
+            raise ValueError(f"{self._label()} has {len(wanted)} weights; set_weights got {len(weights)} arrays." + ("" if self.built else " The layer is not built yet: call it or `build` it first."))
+        for variable, value in zip(wanted, weights):
+            if tuple(getattr(value, "shape", ())) != variable.shape and hasattr(value, "shape"):
+                raise ValueError(f"{self._label()}: the weight {variable.path!r} has the shape {variable.shape}; set_weights got {tuple(value.shape)}.")
+        for variable, value in zip(wanted, weights):
+            variable.assign(value)
+
+    def count_params(self):
+        """Number of numbers in the weights.
+
+        Raises:
+            ValueError: the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(f"{self._label()} has no weights yet: call it or `build` it before `count_params`.")
+        return sum(w.size for w in self.weights)
+
+    # -- types ----------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self):
+        """The type of the weights."""
+        return self.variable_dtype
+
+    compute_dtype = property(lambda self: self.dtype_policy.compute_dtype)
+    variable_dtype = property(lambda self: self.dtype_policy.variable_dtype)
+    input_dtype = property(lambda self: self.dtype_policy.compute_dtype)
+    quantization_mode = property(lambda self: self.dtype_policy.quantization_mode)
+
+    # -- building -------------------------------------------------------------------------------------------------------------------
+
+    def build(self, input_shape):
+        """Make the weights for an input of that shape (None where a size is not known)."""
+        self.built = True
+
+    def get_build_config(self):
+        shape = self.__dict__.get("_build_shapes")
+        if not shape:
+            return None
+        return {"input_shape": shape["input_shape"]} if list(shape) == ["input_shape"] else {"shapes_dict": shape}
+
+    def build_from_config(self, config):
+        shape = config.get("input_shape")
+        if config.get("shapes_dict"):
+            self._run_build({k: _as_shape(v) for k, v in config["shapes_dict"].items()})
+        elif shape is not None:
+            self._run_build({"input_shape": _as_shape(shape)})
+
+    def _open_name_scope(self):
+        if not self.built and self.__dict__.get("_path") is None:
+            outer = scopes.current_path()
+            open_scope = scopes.innermost("name_scope")
+            inside = open_scope is not None and open_scope.caller is self
+            object.__setattr__(self, "_path", outer if inside else f"{outer}/{self.name}" if outer else self.name)
+        return scopes.name_scope(self.name, caller=self)
+
+    @property
+    def path(self):
+        """The names of the layers around it and its own, joined by '/'; None before it is built."""
+        return self.__dict__.get("_path")
+
+    def _run_build(self, shape_arguments):
+        """Build once, with `shape_arguments` (name -> shape) as `build` wants them."""
+        if self.built:
+            return
+        object.__setattr__(self, "_build_shapes", shape_arguments)
+        with self._open_name_scope(), contextlib.ExitStack() as stack:
+            if scopes.innermost("AutocastScope") is not None:
+                stack.enter_context(AutocastScope(None))
+            parameters = _positional(type(self).build)
+            if type(self).build is Layer.build:
+                pass
+            elif len(parameters) <= 1 or set(parameters) - set(shape_arguments):
+                self.build(next(iter(shape_arguments.values()), None))
+            else:
+                self.build(**{name: shape_arguments[name] for name in parameters})
+        self.built = True
+        self._after_build()
+
+    def _after_build(self):
+        initial = self.__dict__.pop("_initial_weights", None)
+        if initial is not None:
+            self.set_weights(initial)
+        if not self.trainable:
+            self.trainable = False
+
+    def _maybe_build(self, bound):
+        if self.built:
+            return
+        named = {}
+        for name, value in bound.items():
+            if value is not None and not isinstance(value, (bool, int, float, str)) and _all_tensors(value):
+                named[f"{name}_shape"] = tree.map_structure(lambda t: None if t is None else shapes.public(t.shape), value)
+        parameters = _positional(type(self).build)
+        if len(parameters) == 1 or not set(parameters) <= set(named):
+            named = {"input_shape": next(iter(named.values()), None)}
+        self._run_build(named)
+
+    # -- calling --------------------------------------------------------------------------------------------------------------------
+
+    @user_lines
+    def __call__(self, *args, **kwargs):
+        if not self.__dict__.get("_prepared"):
+            raise RuntimeError(f"{type(self).__name__}: super().__init__() was not called in __init__.")
+        symbolic = any_symbolic(args, kwargs)
+        if not symbolic:
+            args, kwargs = self._to_tensors(args), self._to_tensors(kwargs)
+        bound = self._bind(args, kwargs)
+        if self.input_spec is not None:
+            assert_compatible(self.input_spec, next(iter(bound.values()), None), self._label())
+        if symbolic:
+            return self._call_symbolic(args, kwargs, bound)
+        return self._call_values(args, kwargs, bound)
+
+    def _bind(self, args, kwargs):
+        """Arguments of `call` by name, in order."""
+        names = self._call_names
+        if len(args) > len(names):
+            if not self._call_varargs:
+                raise TypeError(f"{self._label()}: call takes {len(names)} positional arguments ({', '.join(names)}); got {len(args)}.")
+        bound = dict(zip(names, args))
+        for name, value in kwargs.items():
+            if name not in names and not self._call_varkw and name not in ("training", "mask"):
+                raise TypeError(f"{self._label()}: call has no argument {name!r}.{fields.suggestion(name, names)} Its arguments: {', '.join(names)}.")
+            bound[name] = value
+        return bound
+
+    def _call_symbolic(self, args, kwargs, bound):
+        specs_args, specs_kwargs = to_specs(args), to_specs(kwargs)
+        with scopes.SymbolicScope():
+            outputs = infer(lambda *a: self._call_values(a, specs_kwargs, self._bind(a, specs_kwargs)), *specs_args)
+        outputs = to_symbols(outputs)
+        self._symbolic_masks(bound, outputs)
+        Node(self, args, {k: v for k, v in kwargs.items() if v is not None}, outputs)
+        return outputs
+
+    def _symbolic_masks(self, bound, outputs):
+        inputs = next(iter(bound.values()), None)
+        previous = masks.get_masks(inputs)
+        if self.supports_masking or type(self).compute_mask is not Layer.compute_mask:
+            mask = self.compute_mask(inputs, previous)
+            for x, m in zip(tree.flatten(outputs), tree.flatten(mask)):
+                if m is not None and isinstance(x, KerasTensor):
+                    masks.set_mask(x, m)
+
+    def _call_values(self, args, kwargs, bound):
+        scope = scopes.innermost("CallScope")
+        training = bound.get("training")
+        if training is None:
+            training = scope.training if scope is not None else None
+        if self._takes("training"):
+            if training is None:
+                training = self._call_defaults.get("training")
+            if "training" not in self._call_names or self._call_names.index("training") >= len(args):
+                kwargs = {**kwargs, "training": training}
+            else:
+                at = self._call_names.index("training")
+                args = (*args[:at], training, *args[at + 1 :])
+        else:
+            kwargs = {k: v for k, v in kwargs.items() if k != "training"}
+        inputs = next(iter(bound.values()), None)
+        if masks._masks or "mask" in bound or any(name.endswith("_mask") for name in self._call_names):
+            kwargs = self._with_masks(kwargs, bound, len(args))
+        self._maybe_build(bound)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._open_name_scope())
+            if scope is None or scope.training is not training:
+                stack.enter_context(CallScope(training))
+            if scope is None and not scopes.in_stateless_scope():
+                self._clear_losses()
+            compute = self.compute_dtype if self.autocast else None
+            outer = scopes.innermost("AutocastScope")
+            if compute != self.variable_dtype or (outer is not None and outer.dtype != compute):
+                stack.enter_context(AutocastScope(compute))
+            outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                for output in tree.flatten(outputs):
+                    if type(output) is not Spec:
+                        self.add_loss(self.activity_regularizer(output))
+        self.built = True
+        if masks._masks or type(self).compute_mask is not Layer.compute_mask:
+            self._pass_masks(inputs, outputs)
+        return outputs
+
+    def _with_masks(self, kwargs, bound, n_args):
+        """`kwargs` with the masks that travel with the tensors, for the arguments of `call` that ask for them."""
+        kwargs = dict(kwargs)
+        if "mask" in kwargs and not self._takes("mask"):
+            inputs = next(iter(bound.values()))
+            for x, m in zip(tree.flatten(inputs), tree.flatten(kwargs.pop("mask"))):
+                if m is not None:
+                    masks.set_mask(x, m)
+        for position, (name, value) in enumerate(list(bound.items())):
+            wants = "mask" if position == 0 else f"{name}_mask"
+            if position == 0 and "mask" not in self._call_names and f"{name}_mask" in self._call_names:
+                wants = f"{name}_mask"
+            if wants in self._call_names and bound.get(wants) is None and value is not None and self._call_names.index(wants) >= n_args and _all_tensors(value):
+                found = masks.get_masks(value)
+                if found is not None:
+                    kwargs[wants] = found
+        return kwargs
+
+    def _pass_masks(self, inputs, outputs):
+        previous = masks.get_masks(inputs) if inputs is not None else None
+        if previous is None and type(self).compute_mask is Layer.compute_mask:
+            return
+        flat = tree.flatten(outputs)
+        if flat and all(masks.get_mask(x) is not None for x in flat if x is not None):
+            return
+        mask = self.compute_mask(inputs, previous)
+        if mask is None:
+            return
+        for x, m in zip(flat, tree.flatten(mask)):
+            if m is not None and x is not None:
+                masks.set_mask(x, m)
+
+    def _to_tensors(self, structure):
+        """Arrays, and floats in the compute type."""
+        compute = self.compute_dtype if self.autocast else None
+
+        def convert(x):
+            if x is None or isinstance(x, (bool, str, bytes)) or callable(x):
+                return x
+            if isinstance(x, (int, float)):
+                return x
+            if not backends.is_tensor(x) and not hasattr(x, "_cornu_value"):
+                if not (hasattr(x, "__array__") or hasattr(x, "__dlpack__")) or not hasattr(x, "dtype"):
+                    return x
+                if getattr(x.dtype, "kind", "") in "OUSM":
+                    return x
+                x = backends.array(x)
+            dtype = backends.kind(x)
+            if compute is not None and dtype != compute and dtypes.is_float(dtype) and dtypes.is_float(compute):
+                return Spec(x.shape, compute) if type(x) is Spec else backends.array(x, compute)
+            return x._cornu_value() if hasattr(x, "_cornu_value") else x
+
+        structure = tree.map_structure(lambda x: x, structure)
+        converted = []
+        for item in structure if not isinstance(structure, dict) else structure.values():
+            if isinstance(item, (list, tuple)) and item and _numbers(item):
+                item = backends.array(item)
+            converted.append(tree.map_structure(convert, item))
+        return dict(zip(structure, converted)) if isinstance(structure, dict) else tuple(converted)
+
+    def call(self, *args, **kwargs):
+        raise NotImplementedError(f"{self._label()}: the class {type(self).__name__} defines no `call(self, x)`.")
+
+    def _takes(self, name):
+        return name in self._call_names or (self._call_varkw and name == "training" and self._passes_training)
+
+    def compute_output_spec(self, *args, **kwargs):
+        """The Specs of the outputs for KerasTensors or Specs as inputs."""
+        with scopes.SymbolicScope():
+            args, kwargs = to_specs(args), to_specs(kwargs)
+            return infer(lambda *a: self._call_values(a, kwargs, self._bind(a, kwargs)), *args)
+
+    def compute_output_shape(self, *args, **kwargs):
+        """The shape (or shapes) of the outputs for inputs of the given shape (or shapes)."""
+        make = lambda shape: Spec(shape, self.compute_dtype)
+        args = [None if a is None else tree.map_shape_structure(make, a) for a in args]
+        names = {}
+        for key, shape in kwargs.items():
+            names[key.removesuffix("_shape") if key != "input_shape" else self._call_names[0]] = tree.map_shape_structure(make, shape)
+        outputs = self.compute_output_spec(*args, **names)
+        return tree.map_structure(lambda s: shapes.public(s.shape), outputs)
+
+    def symbolic_call(self, *args, **kwargs):
+        return self.__call__(*args, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """The mask of the outputs: that of the inputs, for a layer that supports masking."""
+        return previous_mask if self.supports_masking else None
+
+    def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs):
+        """`call` as a pure function of the variables' values.
+
+        Returns:
+            The outputs and the new values of the non-trainable variables; with `return_losses` the losses too.
+        """
+        if not self.built:
+            raise ValueError(f"{self._label()}: build the layer before `stateless_call`: call it once or call `build`.")
+        own = self.trainable_variables, self.non_trainable_variables
+        for what, variables, values in zip(("trainable", "non-trainable"), own, (trainable_variables, non_trainable_variables)):
+            if len(variables) != len(values):
+                raise ValueError(f"{self._label()}.stateless_call: the layer has {len(variables)} {what} variables; got {len(values)} values.")
+        pairs = [*zip(own[0], trainable_variables), *zip(own[1], non_trainable_variables)]
+        with scopes.StatelessScope(pairs, collect_losses=return_losses) as scope:
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else None
+        values = [v if (v := scope.get_current_value(variable)) is not None else variable._raw() for variable in own[1]]
+        return (outputs, values, losses) if return_losses else (outputs, values)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """`layer_call` whose intermediate values are computed again for the gradient instead of kept."""
+        return lambda *a, **k: protocol.remat(lambda *x: layer_call(*x, **k), list(a))
+
+    # -- losses ---------------------------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss):
+        """Add a scalar (or a list of them) to what training minimizes; call it inside `call`."""
+        for item in tree.flatten(loss):
+            if type(item) is Spec or isinstance(item, KerasTensor):
+                continue
+            scope = scopes.innermost("StatelessScope")
+            if scope is not None and scope.collect_losses:
+                scope.add_loss(item)
+            else:
+                self._losses.append(item)
+
+    def _clear_losses(self):
+        for layer in self._flatten_layers() if self._layers else (self,):
+            layer._losses.clear()
+
+    @property
+    def losses(self):
+        """Penalties: those of `add_loss` in the last call, and the weights' regularizers."""
+        scope = scopes.innermost("StatelessScope")
+        if scope is not None and scope.collect_losses:
+            found = list(scope.losses)
+        else:
+            found = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        return found + [v.regularizer(v.value) for v in self.trainable_variables if v.regularizer is not None]
+
+    # -- configs, files -------------------------------------------------------------------------------------------------------------
+
+    def get_config(self):
+        config = {}
+        if "__init__" in _mro_init(type(self)).__dict__ and _mro_init(type(self)) is not Layer and type(self).get_config is Layer.get_config:
+            arguments = self.__dict__.get("_init_arguments")
+            if arguments:
+                config.update({k: v for k, v in arguments.items() if k not in Layer._fields})
+        declared = Configured.get_config(self)
+        declared["dtype"] = serialization.serialize_keras_object(self.dtype_policy)
+        if self.activity_regularizer is None and "activity_regularizer" not in _own_fields(type(self)):
+            declared.pop("activity_regularizer")
+        if self.autocast:
+            declared.pop("autocast")
+        return {**declared, **config}
+
+    @classmethod
+    def from_config(cls, config):
+        """A layer from what `get_config` gave."""
+        return cls(**config)
+
+    def save_own_variables(self, store):
+        """Put the values of the layer's own variables into `store`, under "0", "1", ..."""
+        for i, variable in enumerate(self._ordered_variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Take the values of the layer's own variables from `store`.
+
+        Raises:
+            ValueError: another number of them, or another shape.
+        """
+        own = self._ordered_variables
+        if len(store.keys()) != len(own):
+            if own and not len(store.keys()):
+                raise ValueError(f"{self._label()} has {len(own)} variables, but the file holds none for it.")
+            hint = "" if self.built else " It is not built yet: call it or `build` it first."
+            raise ValueError(f"{self._label()} has {len(own)} variables, but the file holds {len(store.keys())} for it.{hint}")
+        for i, variable in enumerate(own):
+            variable.assign(store[str(i)])
+
+    def _label(self):
+        return f'{type(self).__name__} "{self.name}"'
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _prepare(self):
+    """The state that every layer has before any `__init__` runs."""
+    put = lambda name, value: object.__setattr__(self, name, value)
+    put("_own_variables", [])
+    put("_losses", [])
+    put("_inbound_nodes", [])
+    put("_never_trainable", set())
+    put("_trainable", True)
+    put("built", False)
+    put("autocast", True)
+    put("activity_regularizer", None)
+    put("supports_masking", False)
+    put("input_spec", None)
+    put("_prepared", False)
+
+
+def _input_shape_of(kwargs):
+    """The shape with its batch axis that `input_shape=` and its kin give, taken out of `kwargs`; None without one."""
+    batch_size = kwargs.pop("batch_size", None) if ("input_shape" in kwargs or "input_dim" in kwargs) else None
+    if "batch_input_shape" in kwargs:
+        return tuple(kwargs.pop("batch_input_shape"))
+    if "input_shape" in kwargs:
+        shape = kwargs.pop("input_shape")
+        return (batch_size, *(shape if isinstance(shape, (tuple, list)) else (shape,)))
+    return None
+
+
+_UNTRACKED = frozenset(
+    "_inbound_nodes _own_variables _losses _never_trainable _build_shapes _init_arguments _initial_weights name built dtype_policy input_spec".split()
+)
+
+
+def _is_metric(x):
+    return hasattr(x, "update_state") and hasattr(x, "reset_state")
+
+
+def _collect(value, found, seen):
+    if isinstance(value, (list, tuple)):
+        if len(value) > 10_000 and not isinstance(value[0], (Layer, Variable)):
+            return
+        for item in value:
+            if isinstance(item, (int, float, str)):
+                continue
+            _collect(item, found, seen)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, found, seen)
+    elif (isinstance(value, (Layer, SeedGenerator)) or _is_metric(value)) and id(value) not in seen:
+        seen.add(id(value))
+        found.append(value)
+
+
+def _unique(items):
+    seen = {}
+    for item in items:
+        seen.setdefault(id(item), item)
+    return list(seen.values())
+
+
+def _mro_init(cls):
+    return next((c for c in cls.__mro__ if "__init__" in c.__dict__), Layer)
+
+
+def _own_fields(cls):
+    return {name for c in cls.__mro__ if c is not Layer and issubclass(c, Layer) for name in inspect.get_annotations(c)}
+
+
+def _numbers(item):
+    while isinstance(item, (list, tuple)) and item:
+        item = item[0]
+    return isinstance(item, (int, float)) and not isinstance(item, bool)
+
+
+def _all_tensors(value):
+    leaves = [leaf for leaf in tree.flatten(value) if leaf is not None]
+    return bool(leaves) and all(hasattr(leaf, "shape") for leaf in leaves)
+
+
+def _as_shape(value):
+    """A shape as tuples, from the lists of a file."""
+    if isinstance(value, dict):
+        return {k: _as_shape(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_as_shape(v) for v in value) if any(isinstance(v, (int, type(None))) for v in value) or not value else [_as_shape(v) for v in value]
+    return value
+
+
+def _positional(function):
+    """Names of a method's parameters, without self and without defaults."""
+    P = inspect.Parameter
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in (P.POSITIONAL_ONLY, P.POSITIONAL_OR_KEYWORD) and p.default is P.empty]
+
+
+def _describe_call(cls):
+    """Keep with the class what its `call` takes."""
+    P = inspect.Parameter
+    parameters = list(inspect.signature(cls.call).parameters.values())[1:]
+    named = [p for p in parameters if p.kind in (P.POSITIONAL_ONLY, P.POSITIONAL_OR_KEYWORD, P.KEYWORD_ONLY)]
+    cls._call_names = [p.name for p in named]
+    cls._call_defaults = {p.name: p.default for p in named if p.default is not P.empty}
+    cls._call_varargs = any(p.kind is P.VAR_POSITIONAL for p in parameters)
+    cls._call_varkw = any(p.kind is P.VAR_KEYWORD for p in parameters)
+    cls._passes_training = False
+
+
+_describe_call(Layer)
+serialization.own(Layer, "keras.layers")
+serialization.own(InputSpec, "keras.layers", "layers")
