@@ -78,7 +78,6 @@ class Configured:
                 )
             )
         elif "__init__" in cls.__dict__:
-            cls.__signature__ = None  # the class's own __init__ speaks for itself
             _remember_arguments(cls)
 
     def __init__(self, *args, **kwargs):
@@ -184,4 +183,5 @@ def _remember_arguments(cls):
     __init__.__doc__ = original.__doc__
     __init__.__signature__ = inspect.signature(original)
     cls.__init__ = __init__
-    del cls.__signature__
+    signature = inspect.signature(original)
+    cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])

@@ -237,6 +237,42 @@ def sorted_nodes(inputs, outputs):
     return order
 
 
+def operations_by_depth(inputs, outputs, nodes):
+    """The operations of a graph in Keras's order, which is the order of weights in files: the farthest from the outputs first.
+
+    Depth is the longest way to an output; operations of one depth stand as a walk back from the outputs meets them.
+    """
+    boundary = {id(tensor) for tensor in inputs}
+    met = {}
+    stack = list(reversed(outputs))
+    while stack:
+        tensor = stack.pop()
+        operation = tensor._keras_history.operation
+        met.setdefault(id(operation), (len(met), operation))
+        if id(tensor) not in boundary:
+            node = node_of(tensor)
+            if id(node) not in met:
+                met[id(node)] = None
+                stack.extend(reversed(node.input_tensors))
+    places = {key: value for key, value in met.items() if value is not None}
+    order = {key: i for i, (key, _) in enumerate(sorted(places.items(), key=lambda item: item[1][0]))}
+    depth, of_node = {}, {}
+    for node in reversed(nodes):
+        here = of_node.get(id(node), 0)
+        here = max(here, depth.get(id(node.operation), 0))
+        of_node[id(node)] = here
+        depth[id(node.operation)] = here
+        for tensor in node.input_tensors:
+            if id(tensor) in boundary:
+                key = id(tensor._keras_history.operation)
+                depth[key] = max(depth.get(key, 0), here + 1)
+            else:
+                key = id(node_of(tensor))
+                of_node[key] = max(of_node.get(key, 0), here + 1)
+    found = {id(operation): operation for operation in (*(t._keras_history.operation for t in inputs), *(node.operation for node in nodes))}
+    return sorted(found.values(), key=lambda operation: (-depth.get(id(operation), 0), order.get(id(operation), len(order))))
+
+
 def run_graph(nodes, inputs, values, outputs, call=lambda operation, args, kwargs: operation(*args, **kwargs)):
     """The values of `outputs` when the tensors `inputs` have `values`; `call` runs one operation."""
     found = {id(tensor): value for tensor, value in zip(inputs, values)}

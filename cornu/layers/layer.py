@@ -560,18 +560,20 @@ class Layer(Configured, Operation):
     # -- configs, files -------------------------------------------------------------------------------------------------------------
 
     def get_config(self):
-        config = {}
-        if "__init__" in _mro_init(type(self)).__dict__ and _mro_init(type(self)) is not Layer and type(self).get_config is Layer.get_config:
-            arguments = self.__dict__.get("_init_arguments")
-            if arguments:
-                config.update({k: v for k, v in arguments.items() if k not in Layer._fields})
         declared = Configured.get_config(self)
         declared["dtype"] = serialization.serialize_keras_object(self.dtype_policy)
         if self.activity_regularizer is None and "activity_regularizer" not in _own_fields(type(self)):
             declared.pop("activity_regularizer")
         if self.autocast:
             declared.pop("autocast")
-        return {**declared, **config}
+        arguments = self.__dict__.get("_init_arguments")
+        if not arguments or type(self).get_config is not Layer.get_config:
+            return declared
+        own = {k: v for k, v in arguments.items() if k not in Layer._fields}
+        accepted = inspect.signature(type(self)).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
+            declared = {k: v for k, v in declared.items() if k in accepted}
+        return {**declared, **own}
 
     @classmethod
     def from_config(cls, config):
@@ -662,10 +664,6 @@ def _unique(items):
     for item in items:
         seen.setdefault(id(item), item)
     return list(seen.values())
-
-
-def _mro_init(cls):
-    return next((c for c in cls.__mro__ if "__init__" in c.__dict__), Layer)
 
 
 def _own_fields(cls):
