@@ -12,7 +12,7 @@ import numpy as np
 
 from cornu import dtypes, settings
 from cornu.backends import protocol, spec
-from cornu.shapes import Spec
+from cornu.shapes import Spec, Unknown
 
 BACKENDS = {  # name -> (module it needs, how to install it, whether 64-bit types exist)
     "jax": ("jax", "pip install jax", False),
@@ -77,7 +77,7 @@ def canonical(dtype):
 
 
 _NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
-_SCALARS = {bool: "bool", int: "int", float: "float", complex: "complex"}
+_SCALARS = {bool: "bool", int: "int", float: "float", complex: "complex", Unknown: "int"}
 
 
 def kind(x):
@@ -112,6 +112,8 @@ def array(x, dtype=None):
         x = x._cornu_value()
     if type(x) is Spec:
         return x if dtype in (None, x.dtype) else Spec(x.shape, dtype)
+    if type(x) is Unknown:
+        return Spec((), dtype or "int32")
     if not backend.is_array(x) and not isinstance(x, (np.ndarray, np.generic)):
         if isinstance(x, (list, tuple)):
             if _any_array(x, backend):

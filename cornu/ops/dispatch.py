@@ -17,6 +17,7 @@ from cornu.symbolic import KerasTensor
 OPS = {}  # name -> the op, in the order of definition
 BODIES = {}  # name -> its written-once body, where a backend may have an override
 _NONE = ()
+_RESERVED = frozenset((*protocol.UNARY, *protocol.BINARY, *protocol.PRIMITIVES, *protocol.PROGRAM))  # there a backend's function of that name is the primitive
 
 
 def op(tensors=1, sequence=False):
@@ -56,7 +57,8 @@ def op(tensors=1, sequence=False):
                 return body(*args, **kwargs)
             return (native[0] or body)(*args, **kwargs)
 
-        backends.on_load(lambda backend: native.__setitem__(0, getattr(backend, name, None)))
+        if name not in _RESERVED:
+            backends.on_load(lambda backend: native.__setitem__(0, getattr(backend, name, None)))
         OPS[name] = call
         return call
 
@@ -98,6 +100,8 @@ def unary(name, dtype=dtypes.result, doc=None):
     def call(x):
         if isinstance(x, KerasTensor):
             return symbolic.record(call, (x,), {})
+        if hasattr(x, "_cornu_value"):
+            x = x._cornu_value()
         wanted = canonical(dtype(kind(x)))
         if type(x) is Spec:
             return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
@@ -116,6 +120,12 @@ def binary(name, dtype=dtypes.result, doc=None):
             return native[0](x1, x2)
         if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
             return symbolic.record(call, (x1, x2), {})
+        if hasattr(x1, "_cornu_value"):
+            x1 = x1._cornu_value()
+            t1 = type(x1)
+        if hasattr(x2, "_cornu_value"):
+            x2 = x2._cornu_value()
+            t2 = type(x2)
         wanted = canonical(dtype(kind(x1), kind(x2)))
         if t1 is Spec or t2 is Spec:
             return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
