@@ -1,0 +1,188 @@
+"""NumPy: nothing to install, nothing compiled, every step in plain sight. It trains too, by a tape and a table of rules.
+
+The primitives on arrays are in numpy_values.py, the tape in numpy_tape.py, the rules in numpy_gradients.py. Results may be views of their
+inputs: nothing here writes to an array that it was given.
+"""
+
+import contextlib
+import functools
+
+import numpy as np
+
+from cornu import scopes, tree
+from cornu.backends import numpy_gradients, numpy_tape
+from cornu.backends.numpy_tape import Quiet, Traced, lifted, plain
+from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
+from cornu.shapes import UNKNOWN, Spec
+
+NAME = "numpy"
+WIDE = True
+COMPILES = False
+ARRAY = np.ndarray
+OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
+
+globals().update({name: found for name, found in vars(lifted).items() if name in UNARY or name in BINARY or name in PRIMITIVES})
+
+
+# Arrays
+
+
+def array(x, dtype=None):
+    """An array from lists, scalars and arrays. The memory of a NumPy array of that type is shared, not copied."""
+    if type(x) is Traced:
+        return x if dtype is None or x.dtype == dtype else lifted.cast(x, dtype)
+    if dtype is not None and isinstance(x, np.ndarray) and x.dtype != dtype:
+        return lifted.cast(x, dtype)
+    return np.asarray(x, dtype)
+
+
+def is_array(x):
+    return isinstance(x, (np.ndarray, Traced))
+
+
+def dtype(x):
+    return x.dtype.name
+
+
+def numpy(x):
+    """The values, to read: writing to them is an error, since a variable may hold the same memory."""
+    seen = plain(x).view()
+    seen.flags.writeable = False
+    return seen
+
+
+def copy(x):
+    return np.array(plain(x))
+
+
+def block(tree):
+    pass
+
+
+@contextlib.contextmanager
+def device_scope(name):
+    """Arrays are in the memory of the processor whatever the scope; only `"cpu"` is known."""
+    if name.lower().partition(":")[0] != "cpu":
+        raise ValueError(f"device: the numpy backend has only 'cpu'; got {name!r}.")
+    yield
+
+
+# Control flow: Python's own
+
+
+def cond(predicate, if_true, if_false):
+    return if_true() if predicate else if_false()
+
+
+def while_loop(test, body, state):
+    while test(state):
+        state = body(state)
+    return state
+
+
+def _stack(structures):
+    """Structures of one form as one, each leaf stacked on axis 0; None stays."""
+
+    def joined(*leaves):
+        return None if leaves[0] is None else lifted.concatenate([lifted.reshape(array(leaf), (1, *np.shape(leaf))) for leaf in leaves], 0)
+
+    return tree.map_structure(joined, *structures)
+
+
+def _none_of(structure):
+    """What stacking no structures at all gives, from the form of one."""
+    return tree.map_structure(lambda x: None if x is None else np.zeros((0, *array(x).shape), array(x).dtype), structure)
+
+
+def _item(structure, i, axis=0):
+    return tree.map_structure(lambda x: None if x is None else lifted.getitem(x, (*[slice(None)] * (axis % x.ndim), i)), structure)
+
+
+def _zero_item(structure, axis=0):
+    return tree.map_structure(lambda x: None if x is None else np.zeros(np.delete(x.shape, axis), x.dtype), structure)
+
+
+def scan(body, state, xs, length, reverse):
+    leaves = [x for x in tree.flatten(xs) if x is not None]
+    length = leaves[0].shape[0] if leaves else length
+    ys = [None] * length
+    for i in reversed(range(length)) if reverse else range(length):
+        state, ys[i] = body(state, _item(xs, i))
+    return state, _stack(ys) if ys else _none_of(body(state, _zero_item(xs))[1])
+
+
+def vectorize(function, in_axes):
+    def call(*args):
+        axes = in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)
+        lengths = {leaf.shape[axis] for x, axis in zip(args, axes, strict=True) if axis is not None for leaf in tree.flatten(x)}
+        if len(lengths) != 1:
+            raise ValueError(f"vectorize: wanted arguments of one length along the axes {axes}; got the lengths {sorted(lengths)}.")
+        ys = [function(*(x if axis is None else _item(x, i, axis) for x, axis in zip(args, axes))) for i in range(*lengths)]
+        return _stack(ys) if ys else _none_of(function(*(x if axis is None else _zero_item(x, axis) for x, axis in zip(args, axes))))
+
+    return call
+
+
+# Gradients, and what a compiler would do
+
+value_and_grad = numpy_gradients.value_and_grad
+
+
+def stop_gradient(x):
+    return tree.map_structure(plain, x)
+
+
+def custom_gradient(function, arguments):
+    tape = numpy_tape.innermost(tree.flatten(arguments))
+    if tape is None:
+        return function(*arguments)[0]
+    values = tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), arguments)
+    value = tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), custom_gradient(function, values))
+    sources = [(i, x) for i, x in enumerate(tree.flatten(arguments)) if type(x) is Traced and x.node.tape is tape]
+
+    def pull(gradients):
+        _, pullback = function(*values)
+        found = pullback(tree.pack_sequence_as(value, gradients if type(gradients) is tuple else [gradients]))
+        found = tree.flatten(found)
+        return [(x, found[i]) for i, x in sources if found[i] is not None]
+
+    outs = tape.record(tuple(map(array, tree.flatten(value))), pull)
+    return tree.pack_sequence_as(value, outs)
+
+
+def remat(function, arguments):
+    return function(*arguments)
+
+
+def compile(function, donate=()):
+    """The function, with NumPy's warnings of infinities settled once for all its steps."""
+
+    @functools.wraps(function)
+    def call(*args):
+        with Quiet():
+            return function(*args)
+
+    return call
+
+
+def repeat(step, state, batches, length):
+    logs = None
+    for i in range(length):
+        state, logs = step(state, _item(batches, i))
+    return state, logs
+
+
+def infer(function, specs):
+    """The Specs of `function(*specs)`: run on zeros for two lengths of every unknown size, and a size that differs is unknown."""
+
+    def outputs(filling):
+        def zeros(x):
+            return np.zeros([filling if n is UNKNOWN else n for n in x.shape], x.dtype) if type(x) is Spec else x
+
+        with scopes.StatelessScope(), Quiet():
+            return function(*tree.map_structure(zeros, specs))
+
+    def spec(one, other):
+        return None if one is None else Spec([n if n == m else UNKNOWN for n, m in zip(np.shape(one), np.shape(other), strict=True)], dtype(array(one)))
+
+    return tree.map_structure(spec, outputs(13), outputs(29))
