@@ -1,6 +1,6 @@
 """Where a model begins: `Input` and the layer behind it."""
 
-from cornu import dtypes, serialization
+from cornu import dtypes
 from cornu.layers.layer import Layer
 from cornu.symbolic import KerasTensor, Node
 
@@ -63,9 +63,6 @@ class InputLayer(Layer):
             "name": self.name,
             "optional": self.optional,
         }
-
-
-serialization.own(InputLayer, "keras.layers")
 
 
 def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None, optional=False, **kwargs):

@@ -62,10 +62,12 @@ class Layer(Configured, Operation):
             raise ValueError(f"{type(self).__name__}: name must be a text without '/'; got {value!r}.")
         return super()._convert(name, annotation, value)
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, abstract=False, **kwargs):
         super().__init_subclass__(**kwargs)
         if "call" in cls.__dict__:
             _describe_call(cls)
+        if cls.__module__.startswith("cornu.layers.") and not abstract:
+            serialization.own(cls, "keras.layers")
 
     def _take(self, kwargs):
         """`input_shape` and its kin are kept for Sequential, `weights` until the layer is built."""
@@ -710,5 +712,4 @@ def _describe_call(cls):
 
 
 _describe_call(Layer)
-serialization.own(Layer, "keras.layers")
 serialization.own(InputSpec, "keras.layers", "layers")

@@ -1,0 +1,341 @@
+"""Dense, Activation, Lambda, Embedding, Masking, Identity, wrappers of one layer."""
+
+import inspect
+
+from cornu import backends, dtypes, ops, serialization
+from cornu.fields import Activation as ActivationField
+from cornu.fields import Constraint, Initializer, Nested, Regularizer
+from cornu.layers.input_spec import InputSpec
+from cornu.layers.layer import Layer
+
+
+class Dense(Layer):
+    """Multiply the last axis by a matrix, add a bias, apply an activation.
+
+    Args:
+        units: size of the output's last axis, at least 1.
+        activation: name or function, applied last. None leaves the sum as it is.
+        use_bias: whether to add `bias`.
+        lora_rank: number of columns of a low-rank addition to the frozen kernel (Hu et al., "LoRA", 2021); None for none.
+        lora_alpha: the addition is scaled by `lora_alpha / lora_rank`; `lora_rank` by default.
+
+    Shapes:
+        input (batch, ..., features) -> output (batch, ..., units)
+        kernel (features, units), bias (units,)
+
+    Raises:
+        ValueError: the size of the input's last axis is not known.
+
+    >>> Dense(2, kernel_initializer="ones")([[1.0, 2.0, 3.0]])
+    Array([[6., 6.]], dtype=float32)
+    """
+
+    units: int
+    activation: ActivationField = None
+    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer = None
+    bias_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None
+    bias_constraint: Constraint = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    quantization_config: object = None
+
+    def setup(self):
+        if self.units < 1:
+            raise ValueError(f"{self._label()}: units must be at least 1; got {self.units}.")
+        if self.lora_rank is not None and self.lora_rank < 1:
+            raise ValueError(f"{self._label()}: lora_rank must be at least 1; got {self.lora_rank}.")
+        if self.quantization_config is not None:
+            raise ValueError(f"{self._label()}: quantization is not supported; leave quantization_config out.")
+        self.supports_masking = True
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape):
+        features = input_shape[-1]
+        self._kernel = self.add_weight(name="kernel", shape=(features, self.units))
+        self.bias = self.add_weight(name="bias", shape=(self.units,)) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.built = True
+        if self.lora_rank is not None:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    @property
+    def kernel(self):
+        """The matrix (features, units), the low-rank addition included."""
+        if not hasattr(self, "lora_kernel_a"):
+            return self._kernel
+        return ops.add(self._kernel, ops.multiply(ops.matmul(self.lora_kernel_a, self.lora_kernel_b), self.lora_alpha / self.lora_rank))
+
+    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
+        """Freeze the kernel and train a low-rank addition to it.
+
+        Args:
+            rank: columns of the first factor, at least 1.
+            lora_alpha: scale times rank; `rank` by default.
+            a_initializer, b_initializer: first values of the factors (features, rank) and (rank, units).
+        """
+        if not self.built:
+            raise ValueError(f"{self._label()}: build the layer before enable_lora.")
+        self._kernel.trainable = False
+        self._never_trainable.add(id(self._kernel))
+        self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
+        self.lora_kernel_a = self.add_weight(name="lora_kernel_a", shape=(self._kernel.shape[0], rank), initializer=a_initializer, regularizer=self.kernel_regularizer)
+        self.lora_kernel_b = self.add_weight(name="lora_kernel_b", shape=(rank, self.units), initializer=b_initializer, regularizer=self.kernel_regularizer)
+
+    def call(self, inputs, training=None):
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return self.activation(x)
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("lora_rank", "lora_alpha"):
+            if config[name] is None:
+                config.pop(name)
+        return config
+
+
+class Activation(Layer):
+    """Apply an activation.
+
+    Args:
+        activation: name or function.
+
+    Shapes:
+        any -> the same
+    """
+
+    activation: ActivationField
+
+    def setup(self):
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return self.activation(inputs)
+
+
+class Identity(Layer):
+    """Pass the input on."""
+
+    def setup(self):
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return inputs
+
+
+class ActivityRegularization(Layer):
+    """Add a penalty on the input to the loss and pass the input on.
+
+    Args:
+        l1: factor of the sum of absolute values, at least 0.
+        l2: factor of the sum of squares, at least 0.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def setup(self):
+        self.supports_masking = True
+
+    def call(self, inputs):
+        self.add_loss(ops.add(ops.multiply(ops.sum(ops.abs(inputs)), self.l1), ops.multiply(ops.sum(ops.square(inputs)), self.l2)))
+        return inputs
+
+
+class Lambda(Layer):
+    """A function as a layer.
+
+    Args:
+        function: `f(x)`; it may take `mask` and `training` too. Its output's shape is found by running it on shapes.
+        output_shape: not needed; accepted for old scripts.
+        mask: the mask of the output, or a function `f(inputs, mask)` that gives it.
+        arguments: dictionary of more keyword arguments.
+
+    A model with a Lambda of a lambda expression cannot be saved: a file holds no code. Use a function with a name that is registered.
+    """
+
+    function: object
+    output_shape: object = None
+    mask: object = None
+    arguments: object = None
+
+    def setup(self):
+        if not callable(self.function):
+            raise ValueError(f"{self._label()}: function must be callable; got {type(self.function).__name__}.")
+        self.arguments = dict(self.arguments or {})
+        self.supports_masking = self.mask is not None
+        parameters = inspect.signature(self.function).parameters
+        self._optional = [name for name in ("mask", "training") if name in parameters and name not in self.arguments]
+
+    def call(self, inputs, mask=None, training=None):
+        offered = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: offered[name] for name in self._optional})
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def get_config(self):
+        if getattr(self.function, "__name__", "") == "<lambda>":
+            raise ValueError(
+                f"{self._label()} holds a lambda, which cannot be written to a file. Define a function with `def`, decorate it with "
+                "@cornu.saving.register_keras_serializable(), and give that to Lambda."
+            )
+        config = super().get_config()
+        config["function"] = serialization.serialize_keras_object(self.function)
+        config.pop("output_shape")
+        config["mask"] = serialization.serialize_keras_object(self.mask)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("function", "mask"):
+            if isinstance(config.get(name), dict):
+                config[name] = serialization.deserialize_keras_object(config[name])
+        function = config.get("function")
+        if not callable(function):
+            raise serialization.UnsafeFileError(
+                f"Lambda {config.get('name')!r}: the file holds code or an unknown function ({str(function)[:60]!r}), and a file's code is never run. "
+                "Register the function, or pass it in custom_objects under that name."
+            )
+        return cls(**{k: v for k, v in config.items() if k not in ("function_type", "module", "output_shape_type", "output_shape_module")})
+
+
+class Embedding(Layer):
+    """Look up a row of a table for each whole number.
+
+    Args:
+        input_dim: number of rows, at least 1; inputs are 0 to input_dim - 1.
+        output_dim: size of a row, at least 1.
+        mask_zero: whether 0 stands for padding, to be masked.
+        weights: the table, or a list with it.
+        lora_rank, lora_alpha: as in Dense.
+
+    Shapes:
+        input (batch, ...) of integers -> output (batch, ..., output_dim)
+        embeddings (input_dim, output_dim)
+    """
+
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer = None
+    embeddings_constraint: Constraint = None
+    mask_zero: bool = False
+    weights: object = None  # pyright: ignore
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    quantization_config: object = None
+
+    def _take(self, kwargs):
+        length = kwargs.pop("input_length", None)
+        kwargs = super()._take(kwargs)
+        if length is not None and not hasattr(self, "_batch_input_shape"):
+            self._batch_input_shape = (None, *(length if isinstance(length, (tuple, list)) else (length,)))
+        return kwargs
+
+    def __setattr__(self, name, value):
+        if name == "weights":
+            if value is not None:
+                self._initial_weights = value if isinstance(value, (list, tuple)) else [value]
+            return
+        super().__setattr__(name, value)
+
+    def setup(self):
+        if self.input_dim < 1 or self.output_dim < 1:
+            raise ValueError(f"{self._label()}: input_dim and output_dim must be at least 1; got {self.input_dim} and {self.output_dim}.")
+        if self.quantization_config is not None:
+            raise ValueError(f"{self._label()}: quantization is not supported; leave quantization_config out.")
+        self.supports_masking = self.mask_zero
+        self.autocast = False
+
+    def build(self, input_shape=None):
+        self._embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        self.built = True
+        if self.lora_rank is not None:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    @property
+    def embeddings(self):
+        """The table (input_dim, output_dim), the low-rank addition included."""
+        if not hasattr(self, "lora_embeddings_a"):
+            return self._embeddings
+        return ops.add(self._embeddings, ops.multiply(ops.matmul(self.lora_embeddings_a, self.lora_embeddings_b), self.lora_alpha / self.lora_rank))
+
+    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
+        """Freeze the table and train a low-rank addition to it; arguments as in Dense.enable_lora."""
+        self._embeddings.trainable = False
+        self._never_trainable.add(id(self._embeddings))
+        self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
+        self.lora_embeddings_a = self.add_weight(name="lora_embeddings_a", shape=(self.input_dim, rank), initializer=a_initializer, regularizer=self.embeddings_regularizer)
+        self.lora_embeddings_b = self.add_weight(name="lora_embeddings_b", shape=(rank, self.output_dim), initializer=b_initializer, regularizer=self.embeddings_regularizer)
+
+    def call(self, inputs):
+        if dtypes.is_float(backends.kind(inputs)) or backends.kind(inputs) == "bool":
+            inputs = ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("weights", "lora_rank", "lora_alpha"):
+            if config.get(name) is None or name == "weights":
+                config.pop(name, None)
+        config.pop("autocast", None)
+        return config
+
+
+class Masking(Layer):
+    """Mask the steps of a sequence whose features all have one value.
+
+    Args:
+        mask_value: that value.
+
+    Shapes:
+        input (batch, steps, features) -> the same; masked steps become 0
+    """
+
+    mask_value: float = 0.0
+
+    def setup(self):
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs):
+        return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0.0)
+
+
+class Wrapper(Layer):
+    """A layer around another one.
+
+    Args:
+        layer: the layer inside.
+    """
+
+    layer: Nested
+
+    def setup(self):
+        if not isinstance(self.layer, Layer):
+            raise ValueError(f"{self._label()}: layer must be a layer; got {type(self.layer).__name__}.")
+
+    def build(self, input_shape=None):
+        if not self.layer.built:
+            self.layer._run_build({"input_shape": input_shape})
+
+
