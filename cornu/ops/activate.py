@@ -1,0 +1,291 @@
+"""Activation functions."""
+
+import math
+
+from cornu import dtypes
+from cornu.backends import canonical, kind
+from cornu.backends import protocol as p
+from cornu.ops.dispatch import op
+from cornu.ops.elementwise import (
+    abs,
+    add,
+    divide,
+    erf,
+    exp,
+    expm1,
+    greater,
+    less,
+    less_equal,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    sigmoid,
+    sign,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from cornu.ops.making import cast
+from cornu.ops.shaping import split
+from cornu.shapes import normalize_axes, normalize_axis
+
+
+def _float(x):
+    return cast(x, canonical(dtypes.to_float(kind(x))))
+
+
+@op
+def relu(x):
+    """`max(x, 0)`.
+
+    >>> ops.relu([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
+    return maximum(x, 0)
+
+
+@op
+def relu6(x):
+    """Clip each element to the range 0 to 6.
+
+    >>> ops.relu6([-3.0, 2.0, 8.0]).tolist()
+    [0.0, 2.0, 6.0]
+
+    Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
+    """
+    return minimum(maximum(x, 0), 6)
+
+
+@op
+def leaky_relu(x, negative_slope=0.2):
+    """`x` where it is positive, `negative_slope * x` elsewhere.
+
+    Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+    """
+    x = _float(x)
+    return where(greater(x, 0), x, multiply(x, negative_slope))
+
+
+@op
+def elu(x, alpha=1.0):
+    """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
+    """
+    x = _float(x)
+    return where(greater(x, 0), x, multiply(expm1(minimum(x, 0)), alpha))
+
+
+@op
+def celu(x, alpha=1.0):
+    """`x` where it is positive, `alpha * (exp(x / alpha) - 1)` elsewhere.
+
+    Source: Barron, "Continuously Differentiable Exponential Linear Units", 2017.
+    """
+    x = _float(x)
+    return where(greater(x, 0), x, multiply(expm1(divide(minimum(x, 0), alpha)), alpha))
+
+
+@op
+def selu(x):
+    """`elu` with the slope and the scale that keep mean 0 and variance 1 from layer to layer.
+
+    Source: Klambauer et al., "Self-Normalizing Neural Networks", 2017.
+    """
+    return multiply(elu(x, 1.6732632423543772), 1.0507009873554805)
+
+
+@op
+def gelu(x, approximate=True):
+    """`x` times the normal distribution's share below `x`.
+
+    Args:
+        approximate: whether that share is computed by a tanh, off by less than 0.001, or by `erf`.
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    """
+    x = _float(x)
+    if approximate:
+        inner = multiply(add(x, multiply(multiply(square(x), x), 0.044715)), math.sqrt(2 / math.pi))
+        return multiply(multiply(x, 0.5), add(1.0, tanh(inner)))
+    return multiply(multiply(x, 0.5), add(1.0, erf(multiply(x, math.sqrt(0.5)))))
+
+
+@op
+def silu(x):
+    """`x * sigmoid(x)`, also called swish.
+
+    Source: Ramachandran et al., "Searching for Activation Functions", 2017.
+    """
+    x = _float(x)
+    return multiply(x, sigmoid(x))
+
+
+swish = silu
+
+
+@op
+def softplus(x):
+    """`log(1 + exp(x))`, without overflow."""
+    x = _float(x)
+    return add(maximum(x, 0), log1p(exp(negative(abs(x)))))
+
+
+@op
+def softsign(x):
+    """`x / (1 + |x|)`, from -1 to 1."""
+    x = _float(x)
+    return divide(x, add(abs(x), 1.0))
+
+
+@op
+def log_sigmoid(x):
+    """`log(sigmoid(x))`, without overflow."""
+    return negative(softplus(negative(_float(x))))
+
+
+@op
+def mish(x):
+    """`x * tanh(softplus(x))`.
+
+    Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2019.
+    """
+    x = _float(x)
+    return multiply(x, tanh(softplus(x)))
+
+
+@op
+def hard_sigmoid(x):
+    """`x / 6 + 0.5`, clipped to the range 0 to 1."""
+    x = _float(x)
+    return minimum(maximum(add(divide(x, 6.0), 0.5), 0.0), 1.0)
+
+
+@op
+def hard_silu(x):
+    """`x * hard_sigmoid(x)`, also called hard swish.
+
+    Source: Howard et al., "Searching for MobileNetV3", 2019.
+    """
+    x = _float(x)
+    return multiply(x, hard_sigmoid(x))
+
+
+hard_swish = hard_silu
+
+
+@op
+def hard_tanh(x):
+    """Clip each element to the range -1 to 1."""
+    return minimum(maximum(x, -1), 1)
+
+
+@op
+def tanh_shrink(x):
+    """`x - tanh(x)`."""
+    x = _float(x)
+    return subtract(x, tanh(x))
+
+
+@op
+def hard_shrink(x, threshold=0.5):
+    """`x` where it is further from 0 than `threshold`, 0 elsewhere."""
+    return where(greater(abs(x), threshold), x, 0)
+
+
+@op
+def soft_shrink(x, threshold=0.5):
+    """`x` moved towards 0 by `threshold`; 0 where it is no further from 0 than that."""
+    return multiply(sign(x), maximum(subtract(abs(x), threshold), 0))
+
+
+@op
+def threshold(x, threshold, default_value):
+    """`x` where it is above `threshold`, `default_value` elsewhere."""
+    return where(greater(x, threshold), x, default_value)
+
+
+@op
+def squareplus(x, b=4):
+    """`(x + sqrt(x**2 + b)) / 2`, a smooth `relu`.
+
+    Source: Barron, "Squareplus: A Softplus-Like Algebraic Rectifier", 2021.
+    """
+    x = _float(x)
+    return multiply(add(x, sqrt(add(square(x), b))), 0.5)
+
+
+@op
+def sparse_plus(x):
+    """0 below -1, `x` above 1, `(x + 1)**2 / 4` between them."""
+    x = _float(x)
+    return where(less_equal(x, -1), 0.0, where(less(x, 1), multiply(square(add(x, 1.0)), 0.25), x))
+
+
+@op
+def sparse_sigmoid(x):
+    """0 below -1, 1 above 1, `(x + 1) / 2` between them."""
+    return minimum(maximum(multiply(add(_float(x), 1.0), 0.5), 0.0), 1.0)
+
+
+@op
+def glu(x, axis=-1):
+    """One half of `axis` times the sigmoid of the other. Shape: the size of `axis` is halved.
+
+    Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2016.
+    """
+    size = x.shape[normalize_axis(axis, x.ndim, "glu")]
+    if type(size) is int and size % 2:
+        raise ValueError(f"glu: axis {axis} must have an even size; got the shape {tuple(x.shape)}.")
+    first, second = split(_float(x), 2, axis)
+    return multiply(first, sigmoid(second))
+
+
+def _shifted(x, axis, op):
+    """`x` less its largest element along `axis`, so that exp cannot overflow, and the axes."""
+    x = _float(x)
+    axes = tuple(sorted(normalize_axes(axis, x.ndim, op)))
+    return subtract(x, p.stop_gradient(p.max(x, axes, True))), axes
+
+
+@op
+def softmax(x, axis=-1):
+    """`exp(x)` divided by its sum along `axis` (an axis, several, or None for all): positive numbers that add up to 1.
+
+    >>> ops.softmax([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+    shifted, axes = _shifted(x, axis, "softmax")
+    out = exp(shifted)
+    return divide(out, p.sum(out, axes, True))
+
+
+@op
+def log_softmax(x, axis=-1):
+    """`log(softmax(x))`, without overflow."""
+    shifted, axes = _shifted(x, axis, "log_softmax")
+    return subtract(shifted, p.log(p.sum(exp(shifted), axes, True)))
+
+
+@op
+def sparsemax(x, axis=-1):
+    """The point of the probability simplex nearest to `x`: as `softmax`, with exact zeros.
+
+    Source: Martins and Astudillo, "From Softmax to Sparsemax", 2016.
+    """
+    x = _float(x)
+    axis = normalize_axis(axis, x.ndim, "sparsemax")
+    shape = tuple(x.shape[axis] if i == axis else 1 for i in range(x.ndim))
+    ranks = add(p.iota(shape, axis, kind(x)), 1.0)
+    ordered = p.flip(p.sort(x, axis), (axis,))
+    sums = p.cumsum(ordered, axis)
+    kept = greater(add(1.0, multiply(ranks, ordered)), sums)
+    count = p.sum(cast(kept, kind(x)), (axis,), True)
+    level = divide(subtract(p.sum(where(kept, ordered, 0.0), (axis,), True), 1.0), count)
+    return maximum(subtract(x, level), 0)
+
+
