@@ -56,6 +56,7 @@ class Configured:
 
     _fields: Any = {}
     _keyword_only: Any = frozenset()
+    _left_out: Any = frozenset()  # arguments of the base class that this one does not take
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -63,7 +64,7 @@ class Configured:
         for name, annotation in inspect.get_annotations(cls).items():
             if not name.startswith("_"):
                 own[name] = (annotation, cls.__dict__.get(name, REQUIRED))
-        inherited = {n: f for n, f in cls._fields.items() if n not in own}
+        inherited = {n: f for n, f in cls._fields.items() if n not in own and n not in cls._left_out}
         for name, (annotation, _) in inherited.items():  # a new default alone: `rate = 0.5`
             if name in cls.__dict__ and not isinstance(cls.__dict__[name], (property, types.FunctionType)):
                 inherited[name] = (annotation, cls.__dict__[name])
