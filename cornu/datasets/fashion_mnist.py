@@ -42,4 +42,4 @@ def _values(name):
     with gzip.open(origin.fetch(name, _HASHES[name], cache_subdir="datasets/fashion-mnist"), "rb") as file:
         rank = file.read(4)[3]
         shape = np.frombuffer(file.read(4 * rank), ">u4")
-        return np.frombuffer(file.read(), "uint8").reshape(shape)
+        return np.frombuffer(file.read(), "uint8").reshape(shape).copy()
