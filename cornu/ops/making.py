@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from cornu import backends, dtypes, shapes
-from cornu.backends import array, canonical, kind
+from cornu.backends import array as tensor
+from cornu.backends import canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op
 from cornu.symbolic import KerasTensor
@@ -41,9 +42,9 @@ def saturate_cast(x, dtype):
     if dtypes.is_float(given) and dtypes.is_integer(dtype) and high > 2**24:  # the limit itself may not exist as a float
         high = int(np.nextafter(np.dtype(given).type(high), 0)) if given in ("float32", "float64") else high
     if low > least:
-        x = p.maximum(x, array(low, given))
+        x = p.maximum(x, tensor(low, given))
     if high < most:
-        x = p.minimum(x, array(high, given))
+        x = p.minimum(x, tensor(high, given))
     return cast(x, dtype)
 
 
@@ -66,12 +67,10 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """
     if sparse or ragged:
         raise ValueError("convert_to_tensor: only dense tensors are supported; got sparse or ragged.")
-    return array(x, None if dtype is None else _type(dtype))
+    return tensor(x, None if dtype is None else _type(dtype))
 
 
-@op(tensors=0)
-def _array(x, dtype=None):
-    return array(x, None if dtype is None else _type(dtype))
+array = convert_to_tensor
 
 
 def convert_to_numpy(x):
@@ -90,7 +89,7 @@ def shape(x):
     >>> ops.shape([[1, 2, 3]])
     (1, 3)
     """
-    return tuple(x.shape) if hasattr(x, "shape") else tuple(array(x).shape)
+    return tuple(x.shape) if hasattr(x, "shape") else tuple(tensor(x).shape)
 
 
 def ndim(x):
@@ -130,7 +129,7 @@ def full(shape, fill_value, dtype=None):
     shape = _sizes(shape, "full")
     if type(fill_value) in (int, float, bool, complex):
         return p.full(shape, fill_value, dtype)
-    return p.broadcast_to(array(fill_value, dtype), shape)
+    return p.broadcast_to(tensor(fill_value, dtype), shape)
 
 
 @op(tensors=0)
@@ -216,15 +215,15 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     if num < 0:
         raise ValueError(f"linspace: num is at least 0; got {num}.")
     computed = canonical(dtypes.to_float(kind(start), kind(stop)))
-    start, stop = array(start, computed), array(stop, computed)
+    start, stop = tensor(start, computed), tensor(stop, computed)
     delta, steps = p.subtract(stop, start), max(num - 1 if endpoint else num, 1)
     axis = shapes.normalize_axis(axis, delta.ndim + 1, "linspace")
     inner = (num,) + (1,) * (delta.ndim - axis)
-    fraction = p.reshape(array(np.arange(num) / steps, computed), inner)
+    fraction = p.reshape(tensor(np.arange(num) / steps, computed), inner)
     at = lambda x: p.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) if x.ndim == delta.ndim else x
     out = p.add(at(p.broadcast_to(start, tuple(delta.shape))), p.multiply(at(delta), fraction))
     if endpoint and num > 1:  # the last exactly as given
-        last = p.reshape(array(np.arange(num) == num - 1), inner)
+        last = p.reshape(tensor(np.arange(num) == num - 1), inner)
         out = p.where(last, at(p.broadcast_to(stop, tuple(delta.shape))), out)
     out = out if dtype is None else cast(out, dtype)
     return (out, p.divide(delta, float(steps)) if steps else delta) if retstep else out
@@ -234,7 +233,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
     """`base` to the powers that `linspace` of the other arguments gives."""
     exponents = linspace(start, stop, num, endpoint, axis=axis)
-    out = p.power(array(float(base), kind(exponents)), exponents)
+    out = p.power(tensor(float(base), kind(exponents)), exponents)
     return out if dtype is None else cast(out, dtype)
 
 

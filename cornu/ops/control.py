@@ -1,0 +1,238 @@
+"""Control flow inside programs: branches, loops, scans, maps, and gradients written by hand.
+
+On values these run as the backend's own control flow; on Specs every branch and body runs once, for its shapes.
+"""
+
+import functools
+
+from cornu import backends, scopes, shapes, tree
+from cornu.backends import array, kind
+from cornu.backends import protocol as p
+from cornu.ops.dispatch import op
+from cornu.ops.elementwise import add, less, less_equal, logical_and
+from cornu.ops.making import cast
+from cornu.shapes import Spec
+
+
+def _interpreter(*structures):
+    """The backend in use, or `spec` where shapes are being inferred."""
+    if scopes.innermost("SymbolicScope") is not None or any(type(leaf) is Spec for leaf in tree.flatten(structures)):
+        return p.spec
+    return backends.load()
+
+
+def _tensors(structure):
+    return tree.map_structure(lambda x: None if x is None else array(x), structure)
+
+
+def _with_tensors(function):
+    """`function` whose results are tensors even where it returns numbers."""
+    return lambda *args: _tensors(function(*args))
+
+
+@op(tensors=0)
+def cond(pred, true_fn, false_fn):
+    """What `true_fn()` gives where `pred` is true, what `false_fn()` gives otherwise. Both give the same structure, shapes and types.
+
+    >>> ops.cond(ops.greater(2, 1), lambda: ops.zeros(2), lambda: ops.ones(2)).tolist()
+    [0.0, 0.0]
+    """
+    if type(pred) is bool:
+        return true_fn() if pred else false_fn()
+    pred = cast(array(pred), "bool")
+    return _interpreter(pred).cond(pred, _with_tensors(true_fn), _with_tensors(false_fn))
+
+
+@op(tensors=0)
+def switch(index, branches, *operands):
+    """What the branch of the number `index` gives for `operands`; a number out of range counts as the nearest in range."""
+    if not branches:
+        raise ValueError("switch: wanted one branch at least; got none.")
+    first, *rest = branches
+    if not rest:
+        return first(*operands)
+    return cond(less_equal(index, 0), lambda: first(*operands), lambda: switch(add(index, -1), rest, *operands))
+
+
+@op(tensors=0)
+def while_loop(cond, body, loop_vars, maximum_iterations=None):
+    """Run `body` as long as `cond` holds.
+
+    Args:
+        cond: a function of the loop's variables that gives a truth value.
+        body: a function of the loop's variables that gives their next values, of the same shapes and types.
+        loop_vars: a tuple or list of the first values, or one value.
+        maximum_iterations: after so many runs it ends anyway.
+
+    >>> int(ops.while_loop(lambda i: i < 10, lambda i: i * 2, 1))
+    16
+    """
+    several = isinstance(loop_vars, (tuple, list))
+    state = _tensors(tuple(loop_vars) if several else (loop_vars,))
+
+    def step(state):
+        count, values = state
+        found = body(*values)
+        found = tuple(found) if isinstance(found, (tuple, list)) and several else (found,)
+        return add(count, 1), tree.map_structure(lambda old, new: array(new, kind(old)), values, found)
+
+    def test(state):
+        count, values = state
+        go = cast(array(cond(*values)), "bool")
+        return go if maximum_iterations is None else logical_and(go, less(count, maximum_iterations))
+
+    _, values = _interpreter(state).while_loop(test, step, (array(0), state))
+    return type(loop_vars)(values) if several and type(loop_vars) in (tuple, list) else values if several else values[0]
+
+
+@op(tensors=0)
+def fori_loop(lower, upper, body_fun, init_val):
+    """`body_fun(i, value)` for each i from `lower` up to `upper`, that one left out; gives the last value.
+
+    >>> int(ops.fori_loop(0, 4, lambda i, total: total + i, 0))
+    6
+    """
+    value = _tensors(init_val)
+
+    def step(state):
+        i, value = state
+        return add(i, 1), tree.map_structure(lambda old, new: array(new, kind(old)), value, body_fun(i, value))
+
+    return _interpreter(value, lower, upper).while_loop(lambda state: less(state[0], upper), step, (array(lower), value))[1]
+
+
+@op(tensors=0)
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    """Carry a value along the first axis.
+
+    Args:
+        f: a function `(carry, x)` that gives the next carry and an output.
+        init: the first carry.
+        xs: a structure of tensors whose parts along the first axis are the x; None with `length`.
+        length: the number of steps, where `xs` is None.
+        reverse: whether to go from the last to the first.
+        unroll: a hint for compilers; has no effect on the result.
+
+    Returns:
+        The last carry, and the outputs stacked along a new first axis.
+
+    >>> last, sums = ops.scan(lambda c, x: (c + x, c + x), 0, ops.array([1, 2, 3]))
+    >>> sums.tolist()
+    [1, 3, 6]
+    """
+    if xs is None and length is None:
+        raise ValueError("scan: wanted `xs` or `length`; got neither.")
+    init, xs = _tensors(init), _tensors(xs)
+    body = lambda carry, x: tuple(_tensors(part) for part in f(carry, x))
+    last, outputs = _interpreter(init, xs).scan(body, init, xs, length, bool(reverse))
+    return last, outputs
+
+
+@op(tensors=0)
+def map(f, xs):
+    """`f` of each part of `xs` along the first axis, one after the other, stacked.
+
+    >>> ops.map(lambda x: x * 2, ops.array([1, 2])).tolist()
+    [2, 4]
+    """
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
+
+
+@op(tensors=0)
+def vectorized_map(function, elements):
+    """`function` of each part of `elements` along the first axis, all at once, stacked.
+
+    >>> ops.vectorized_map(lambda x: x * 2, ops.array([1, 2])).tolist()
+    [2, 4]
+    """
+    elements = _tensors(elements)
+    return _interpreter(elements).vectorize(_with_tensors(function), (0,))(elements)
+
+
+@op(tensors=0)
+def associative_scan(f, elems, reverse=False, axis=0):
+    """All running results of an associative function of two structures along `axis`, in a number of steps like its logarithm.
+
+    >>> ops.associative_scan(ops.add, ops.array([1, 2, 3])).tolist()
+    [1, 3, 6]
+
+    Source: Blelloch, "Prefix Sums and Their Applications", 1990.
+    """
+    leaves = tree.flatten(_tensors(elems))
+    axes = [shapes.normalize_axis(axis, leaf.ndim, "associative_scan") for leaf in leaves]
+    turn = lambda xs: [p.flip(x, (a,)) for x, a in zip(xs, axes)] if reverse else xs
+    pack = lambda xs: _packed(elems, xs)
+    both = lambda a, b: tree.flatten(f(pack(a), pack(b)))
+    return pack(turn(_running(both, turn(leaves), axes)))
+
+
+def _packed(like, leaves):
+    leaves = iter(leaves)
+    return tree.map_structure(lambda _: next(leaves), like)
+
+
+def _part(xs, axes, start, stop, stride=1):
+    def one(x, axis):
+        at = lambda value, other: [value if i == axis else other for i in range(x.ndim)]
+        return p.slice(x, at(start, 0), at(stop, None), at(stride, 1))
+
+    return [one(x, a) for x, a in zip(xs, axes)]
+
+
+def _running(both, xs, axes):
+    size = xs[0].shape[axes[0]]
+    if shapes.unknown(size) or size < 2:
+        return xs
+    pairs = both(_part(xs, axes, 0, size - 1, 2), _part(xs, axes, 1, size, 2))
+    odd = _running(both, pairs, axes)
+    rest = _part(xs, axes, 2, size, 2)
+    first = _part(xs, axes, 0, 1)
+    if size > 2:
+        before = odd if size % 2 else _part(odd, axes, 0, size // 2 - 1)
+        first = [p.concatenate([a, b], axis) for a, b, axis in zip(first, both(before, rest), axes)]
+    return [_woven(a, b, axis, size) for a, b, axis in zip(first, odd, axes)]
+
+
+def _woven(even, odd, axis, size):
+    """even[0], odd[0], even[1], ... along `axis`."""
+    half = size // 2
+    trunk = _part([even], [axis], 0, half)[0]
+    shape = tuple(trunk.shape)
+    split = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    woven = p.reshape(p.concatenate([p.reshape(trunk, split), p.reshape(odd, split)], axis + 1), (*shape[:axis], half * 2, *shape[axis + 1 :]))
+    return p.concatenate([woven, _part([even], [axis], half, half + 1)[0]], axis) if size % 2 else woven
+
+
+def custom_gradient(f):
+    """A function with a gradient of its own.
+
+    Args:
+        f: a function that gives its value and a function of the gradient by that value (also handed over as `upstream`), which gives the
+            gradient by each argument.
+
+    >>> @ops.custom_gradient
+    ... def log1pexp(x):
+    ...     e = ops.exp(x)
+    ...     return ops.log(1 + e), lambda upstream: upstream * (1 - 1 / (1 + e))
+    >>> float(log1pexp(0.0))
+    0.6931471824645996
+    """
+
+    @functools.wraps(f)
+    def call(*args, **kwargs):
+        count = len(args)
+
+        def forward(*tensors):
+            value, gradient = f(*tensors, **kwargs)
+
+            def pullback(upstream):
+                found = gradient(upstream)
+                return tuple(found) if isinstance(found, (tuple, list)) and (count > 1 or len(found) == 1) else (found,)
+
+            return value, pullback
+
+        return p.custom_gradient(forward, tuple(array(x) for x in args))
+
+    return call
+
+
