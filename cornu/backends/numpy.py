@@ -4,6 +4,7 @@ The primitives on arrays are in numpy_values.py, the tape in numpy_tape.py, the 
 inputs: nothing here writes to an array that it was given.
 """
 
+import builtins
 import contextlib
 import functools
 
@@ -95,7 +96,7 @@ def _none_of(structure):
 
 
 def _item(structure, i, axis=0):
-    return tree.map_structure(lambda x: None if x is None else lifted.getitem(x, (*[slice(None)] * (axis % x.ndim), i)), structure)
+    return tree.map_structure(lambda x: None if x is None else lifted.getitem(x, (*[builtins.slice(None)] * (axis % x.ndim), i)), structure)
 
 
 def _zero_item(structure, axis=0):

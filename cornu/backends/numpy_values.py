@@ -420,11 +420,11 @@ def conv_input(g, kernel, shape, strides, padding, dilation, groups):
         matrix = _grouped_kernel(kernel, groups).transpose(0, 2, 1)
         step = max(1, _CHUNK // max(1, rows * math.prod(window) * c * groups))
         for first in range(0, len(g), step):
-            part = g[first : first + step]
-            part = part.reshape(len(part) * rows, groups, filters // groups).transpose(1, 0, 2) @ matrix
-            part = np.moveaxis(part.reshape(groups, -1 if part.size else 0, *out, *window, c), 0, -2)
+            n = len(g[first : first + step])
+            part = g[first : first + n].reshape(n * rows, groups, filters // groups).transpose(1, 0, 2) @ matrix
+            part = np.moveaxis(part.reshape(groups, n, *out, *window, c), 0, -2)
             for tap, key in _taps(window, strides, dilation, out):
-                total[first : first + step][key] += part[(_ALL,) * (1 + len(out)) + tap]
+                total[first : first + n][key] += part[(_ALL,) * (1 + len(out)) + tap]
     return pad(total.reshape(*total.shape[:-2], groups * c), _space((-low, -high) for low, high in padding), 0)
 
 
