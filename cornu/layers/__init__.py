@@ -1,6 +1,7 @@
 """Layers, by family."""
 
 from cornu.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from cornu.layers.attention import AdditiveAttention, Attention, EinsumDense, MultiHeadAttention
 from cornu.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -65,6 +66,7 @@ from cornu.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from cornu.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells
 from cornu.layers.reshaping import (
     Cropping1D,
     Cropping2D,
@@ -80,6 +82,7 @@ from cornu.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from cornu.layers.wrappers import Bidirectional, TimeDistributed
 
 # the same layers under the other names that Keras has for them
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
