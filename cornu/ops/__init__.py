@@ -1,5 +1,6 @@
 """Every op by Keras's name: on arrays, Specs and symbolic tensors, on every backend."""
 
+from cornu.ops import operators  # noqa: F401  (gives tensors their operators)
 from cornu.ops.activate import (
     celu,
     elu,
