@@ -38,7 +38,8 @@ _values = {
     "image_data_format": _file.get("image_data_format", _old_layout)
     if _file.get("image_data_format", _old_layout) in _DATA_FORMATS
     else "channels_last",
-    "backend": os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND") or _file.get("backend") or "jax",
+    "backend": os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND") or "jax",
+    "backend_of_file": _file.get("backend"),  # Keras writes that file by itself, so it counts only where it can be followed
     "traceback_filtering": True,
     "interactive_logging": True,
 }

@@ -27,7 +27,21 @@ _lock = threading.RLock()
 
 def name():
     """Name of the backend in use (it need not be loaded yet)."""
+    _follow_file()
     return ALIASES.get(settings.get("backend"), (settings.get("backend"),))[0]
+
+
+def _follow_file():
+    """Take the backend that keras.json names, once, unless the environment names one; where that cannot be, say so."""
+    wanted = settings.get("backend_of_file")
+    settings.put("backend_of_file", None)
+    if not wanted or os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND"):
+        return
+    known = ALIASES.get(wanted, (wanted,))[0]
+    if known in BACKENDS and importlib.util.find_spec(BACKENDS[known][0]) is not None:
+        settings.put("backend", known)
+    elif wanted != settings.get("backend"):
+        print(f"cornu: keras.json asks for the backend {wanted!r}, which is not available here; using {settings.get('backend')!r}.", file=sys.stderr)
 
 
 def on_load(function):
@@ -46,6 +60,7 @@ def load(which=None):
     """
     with _lock:
         which = which or name()
+        settings.put("backend_of_file", None)
         if protocol.backend is not None and protocol.backend.NAME == which:
             return protocol.backend
         if which not in BACKENDS:
