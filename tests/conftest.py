@@ -2,10 +2,13 @@
 
 import os
 import pathlib
+import tempfile
 
 import pytest
 
-from cornu import backends, scopes
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read, none of Keras's is written
+
+from cornu import backends, scopes  # noqa: E402
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 

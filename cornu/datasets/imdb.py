@@ -13,7 +13,7 @@ def load_data(path="imdb.npz", num_words=None, skip_top=0, maxlen=None, seed=113
 
     Args:
         path: name of the file in the cache.
-        num_words: words with a number of at least this become `oov_char`; None keeps all.
+        num_words: words with a number of at least this become `oov_char`; None keeps all but the very last one.
         skip_top: words with a number below this become `oov_char`.
         maxlen: reviews of this length or longer are left out; None keeps all.
         seed: of the order of the reviews.
@@ -42,12 +42,10 @@ def load_data(path="imdb.npz", num_words=None, skip_top=0, maxlen=None, seed=113
     file = origin.fetch("imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f", path)
     x_train, y_train, x_test, y_test = pickled.load_npz(file, "x_train", "y_train", "x_test", "y_test")
     order = np.random.RandomState(seed)
-    x_train, y_train = shuffle.shuffled(order, x_train, y_train)
-    x_test, y_test = shuffle.shuffled(order, x_test, y_test)
-    count = len(x_train)
-    x, y = np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
-    x, y = words.number(x, y, num_words, skip_top, maxlen, start_char, oov_char, index_from)
-    return (x[:count], y[:count]), (x[count:], y[count:])
+    x_train, y_train = words.mark_starts(*shuffle.shuffled(order, x_train, y_train), maxlen, start_char, index_from)
+    x_test, y_test = words.mark_starts(*shuffle.shuffled(order, x_test, y_test), maxlen, start_char, index_from)
+    x, cut = words.leave_out(x_train + x_test, num_words, skip_top, oov_char), len(x_train)
+    return (x[:cut], y_train), (x[cut:], y_test)
 
 
 def get_word_index(path="imdb_word_index.json"):

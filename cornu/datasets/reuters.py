@@ -16,7 +16,7 @@ def load_data(path="reuters.npz", num_words=None, skip_top=0, maxlen=None, test_
 
     Args:
         path: name of the file in the cache.
-        num_words: words with a number of at least this become `oov_char`; None keeps all.
+        num_words: words with a number of at least this become `oov_char`; None keeps all but the very last one.
         skip_top: words with a number below this become `oov_char`.
         maxlen: texts of this length or longer are left out; None keeps all.
         test_split: fraction of the texts for testing.
@@ -41,8 +41,8 @@ def load_data(path="reuters.npz", num_words=None, skip_top=0, maxlen=None, test_
     shuffle.check_fraction(test_split)
     file = origin.fetch("reuters.npz", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916", path)
     x, y = shuffle.shuffled(seed, *pickled.load_npz(file, "x", "y"))
-    x, y = words.number(x, y, num_words, skip_top, maxlen, start_char, oov_char, index_from)
-    return shuffle.split(x, y, test_split)
+    x, y = words.mark_starts(x, y, maxlen, start_char, index_from)
+    return shuffle.split(words.leave_out(x, num_words, skip_top, oov_char), y, test_split)
 
 
 def get_word_index(path="reuters_word_index.json"):

@@ -3,21 +3,15 @@
 import numpy as np
 
 
-def number(texts, labels, num_words, skip_top, maxlen, start_char, oov_char, index_from):
-    """Texts with their numbers moved up by `index_from`, a start mark, the rare and the most frequent words left out.
+def mark_starts(texts, labels, maxlen, start_char, index_from):
+    """Texts with their numbers moved up by `index_from` and a start mark, those of `maxlen` or longer left out.
 
     Args:
         texts: array of lists of word numbers, 1 for the most frequent word.
         labels: array as long.
-        num_words: words with a number of at least this are left out; None keeps all.
-        skip_top: words with a number below this are left out.
         maxlen: texts of this length or longer, start mark included, are left out; None keeps all.
         start_char: the mark before each text; None puts none.
-        oov_char: what stands for a word left out; None drops it without a trace.
         index_from: what is added to each number.
-
-    Returns:
-        `(texts, labels)`.
 
     Raises:
         ValueError: `maxlen` leaves nothing.
@@ -31,12 +25,23 @@ def number(texts, labels, num_words, skip_top, maxlen, start_char, oov_char, ind
         if not kept:
             raise ValueError(f"maxlen={maxlen} leaves no text: all are that long or longer.")
         texts, labels = [texts[place] for place in kept], labels[kept]
-    if num_words or skip_top > 0:
-        top = num_words or float("inf")
-        if oov_char is None:
-            texts = [[word for word in text if skip_top <= word < top] for text in texts]
-        else:
-            texts = [[word if skip_top <= word < top else oov_char for word in text] for text in texts]
+    return list(texts), labels
+
+
+def leave_out(texts, num_words, skip_top, oov_char):
+    """Array of lists: `texts` without the rare and the most frequent words.
+
+    Args:
+        texts: list of lists of numbers.
+        num_words: numbers of at least this are left out; None takes the largest that occurs, so that, as in Keras, this very one is.
+        skip_top: numbers below this are left out.
+        oov_char: what stands for a word left out; None drops it without a trace.
+    """
+    top = num_words or max(map(max, filter(None, texts)))
+    if oov_char is None:
+        texts = [[word for word in text if skip_top <= word < top] for text in texts]
+    else:
+        texts = [[word if skip_top <= word < top else oov_char for word in text] for text in texts]
     result = np.empty(len(texts), dtype=object)
-    result[:] = list(texts)
-    return result, labels
+    result[:] = texts
+    return result

@@ -45,7 +45,7 @@ CALLS = [
     ("fashion_mnist", {}),
     ("imdb", {"num_words": 1000, "maxlen": 300, "skip_top": 10}),
     ("imdb", {"start_char": None, "oov_char": None, "num_words": 50, "index_from": 0, "maxlen": 100, "seed": 1}),
-    ("imdb", {"start_char": 7, "index_from": None, "skip_top": 5, "maxlen": 100}),
+    ("imdb", {"start_char": 7, "index_from": 1, "skip_top": 5, "maxlen": 100}),
     ("reuters", {}),
     ("reuters", {"num_words": 100, "test_split": 0.3, "seed": 5, "oov_char": None, "maxlen": 200}),
     ("boston_housing", {}),
