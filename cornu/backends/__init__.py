@@ -5,6 +5,7 @@ A backend's file is imported when the first value is computed, never before.
 
 import importlib
 import importlib.util
+import os
 import sys
 import threading
 
@@ -69,6 +70,7 @@ def load(which=None):
         if importlib.util.find_spec(module) is None:
             raise ImportError(f"The {which} backend needs the package {module!r}, which is not installed. Install it: {command}")
         chosen = importlib.import_module(f"cornu.backends.{which}")
+        globals()["numpy"] = _numpy  # importing a submodule of that name put the module here
         settings.put("backend", which)
         protocol.backend = chosen
         for function in _on_load:
@@ -171,5 +173,8 @@ def numpy(x):
     if isinstance(x, (list, tuple)):
         return np.asarray([numpy(item) for item in x]) if x and not isinstance(x[0], (int, float, bool, str)) else np.asarray(x)
     return _foreign(x)
+
+
+_numpy = numpy
 
 
