@@ -83,13 +83,14 @@ def _power_exponent(g, z, x, y):
     return g * p.log(p.where(p.equal(x, 0), 1, x)) * z
 
 
+def _share(g, wins, even):
+    """`g` where `wins`, and half of it where `even`."""
+    return g * (p.add(p.cast(p.logical_or(wins, even), g.dtype), p.cast(wins, g.dtype)) * 0.5)
+
+
 def _winner(beats):
     """Ties share: half to each."""
-
-    def share(g, x, y):
-        return p.where(beats(x, y), g, p.where(p.equal(x, y), g * 0.5, 0))
-
-    return lambda g, z, x, y: share(g, x, y), lambda g, z, x, y: share(g, y, x)
+    return lambda g, z, x, y: _share(g, beats(x, y), p.equal(x, y)), lambda g, z, x, y: _share(g, beats(y, x), p.equal(x, y))
 
 
 RULES |= {"trigamma": (_trigamma,), "power": (_power_base, _power_exponent), "maximum": _winner(p.greater), "minimum": _winner(p.less)}
@@ -132,7 +133,8 @@ def _prod(g, y, x, axes, keepdims):
 def _extreme(g, y, x, axes, keepdims):
     """Ties share alike."""
     best = p.equal(x, _spread(y, x, axes, keepdims))
-    return p.where(best, _spread(g, x, axes, keepdims) / p.sum(p.cast(best, x.dtype), axes, True), 0)
+    best = p.cast(best, x.dtype)
+    return best * (_spread(g, x, axes, keepdims) / p.sum(best, axes, True))
 
 
 def _cumsum(g, y, x, axis):
@@ -279,7 +281,7 @@ def _einsum(i, g, y, equation, xs):
 
 def _max_pool(g, y, x, *window):
     """All to the first maximum of a window, in the order of its places; a window of padding alone gives nothing."""
-    places = p.max_places(x, *window)
+    places = p.max_places(x, y, *window)
     flat = p.place(p.reshape(g, (g.size,)), (x.size + 1,), (places.ravel(),))
     return p.reshape(_part(flat, 0, 0, x.size), x.shape)
 

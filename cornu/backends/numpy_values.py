@@ -246,15 +246,21 @@ def take(x, indices, axis):
 
 
 @value
+@in_single
 def place_rows(g, shape, indices, axis):
     """Zeros of `shape`, to whose places `indices` along `axis` the parts of `g` are added."""
     before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    rows = np.where(indices < 0, indices + shape[axis], indices).ravel()
+    order = np.argsort(rows, kind="stable")
+    rows, g = rows[order], g.reshape(before, rows.size, after)[:, order]
+    kept = np.arange(rows.size)
+    while (again := rows[kept[1:]] == rows[kept[:-1]]).any():  # add second to first, fourth to third ...: pairwise sums, in few rounds
+        first = np.flatnonzero(np.concatenate([[True], ~again]))
+        second = (np.arange(kept.size) - np.repeat(first, np.diff(first, append=kept.size))) % 2 == 1
+        g[:, kept[np.flatnonzero(second) - 1]] += g[:, kept[second]]
+        kept = kept[~second]
     out = np.zeros((before, shape[axis], after), g.dtype)
-    flat = np.where(indices < 0, indices + shape[axis], indices).ravel()
-    if flat.size:
-        order = np.argsort(flat, kind="stable")
-        rows, first = np.unique(flat[order], return_index=True)
-        out[:, rows] = np.add.reduceat(g.reshape(before, flat.size, after)[:, order], first, axis=1)
+    out[:, rows[kept]] = g[:, kept]
     return out.reshape(shape)
 
 
@@ -387,6 +393,13 @@ def _depthwise(kernel_shape, groups):
     return kernel_shape[-2] == 1 and groups > 1
 
 
+def _depthwise_taps(kernel, groups, strides, dilation, out, batch):
+    """Sample by sample, which stays in the processor's cache: (sample, filter of a group, place in the window, key of what it sees)."""
+    *window, _, filters = kernel.shape
+    taps = [(tap, key[1:]) for tap, key in _taps(window, strides, dilation, out)]
+    return ((n, m, *tap) for n in range(batch) for m in range(filters // groups) for tap in taps)
+
+
 @value
 @in_single
 def conv(x, kernel, strides, padding, dilation, groups):
@@ -394,10 +407,10 @@ def conv(x, kernel, strides, padding, dilation, groups):
     x = pad(x, _space(padding), 0)
     out = [max(0, (size - (w - 1) * d - 1) // s + 1) for size, w, s, d in zip(x.shape[1:], window, strides, dilation)]
     if _depthwise(kernel.shape, groups):
-        total = np.zeros((len(x), *out, groups, filters // groups), x.dtype)
-        for tap, key in _taps(window, strides, dilation, out):
-            total += x[key][..., None] * kernel[tap].reshape(groups, -1)
-        return total.reshape(len(x), *out, filters)
+        total = np.zeros((filters // groups, len(x), *out, groups), x.dtype)
+        for n, m, tap, key in _depthwise_taps(kernel, groups, strides, dilation, out, len(x)):
+            total[m, n] += x[n][key] * kernel[tap][0, m :: filters // groups]
+        return np.moveaxis(total, 0, -1).reshape(len(x), *out, filters)
     total, rows = np.empty((len(x) * math.prod(out), groups, filters // groups), x.dtype), math.prod(out)
     matrix = _grouped_kernel(kernel, groups)
     for first, last, seen in _matrices(x, kernel.shape, strides, dilation, groups):
@@ -413,9 +426,9 @@ def conv_input(g, kernel, shape, strides, padding, dilation, groups):
     out, rows = g.shape[1:-1], math.prod(g.shape[1:-1])
     total = np.zeros((shape[0], *(n + low + high for n, (low, high) in zip(shape[1:], padding)), groups, c), g.dtype)
     if _depthwise(kernel.shape, groups):
-        grouped = g.reshape(*g.shape[:-1], groups, filters // groups)
-        for tap, key in _taps(window, strides, dilation, out):
-            total[..., 0][key] += (grouped * kernel[tap].reshape(groups, -1)).sum(-1)
+        g = np.moveaxis(g.reshape(*g.shape[:-1], groups, filters // groups), -1, 0).copy()
+        for n, m, tap, key in _depthwise_taps(kernel, groups, strides, dilation, out, shape[0]):
+            total[n, ..., 0][key] += g[m, n] * kernel[tap][0, m :: filters // groups]
     else:
         matrix = _grouped_kernel(kernel, groups).transpose(0, 2, 1)
         step = max(1, _CHUNK // max(1, rows * math.prod(window) * c * groups))
@@ -436,10 +449,10 @@ def conv_kernel(x, g, kernel_shape, strides, padding, dilation, groups):
     x = pad(x, _space(padding), 0)
     out, rows = g.shape[1:-1], math.prod(g.shape[1:-1])
     if _depthwise(kernel_shape, groups):
-        total, grouped = np.zeros((*window, groups, filters // groups), g.dtype), g.reshape(*g.shape[:-1], groups, filters // groups)
-        for tap, key in _taps(window, strides, dilation, out):
-            total[tap] = np.einsum("xc,xcm->cm", x[key].reshape(-1, groups), grouped.reshape(-1, groups, filters // groups))
-        return total.reshape(kernel_shape)
+        total, g = np.zeros(kernel_shape, g.dtype), np.moveaxis(g.reshape(*g.shape[:-1], groups, filters // groups), -1, 0).copy()
+        for n, m, tap, key in _depthwise_taps(total, groups, strides, dilation, out, len(x)):
+            total[tap][0, m :: filters // groups] += np.einsum("xc,xc->c", x[n][key].reshape(-1, groups), g[m, n].reshape(-1, groups))
+        return total
     total = np.zeros((groups, math.prod(window) * c, filters // groups), g.dtype)
     for first, last, seen in _matrices(x, kernel_shape, strides, dilation, groups):
         total += seen.transpose(0, 2, 1) @ g[first:last].reshape((last - first) * rows, groups, filters // groups).transpose(1, 0, 2)
@@ -470,21 +483,19 @@ def max_pool(x, size, strides, padding):
 
 
 @value
-def max_places(x, size, strides, padding):
-    """For each window, where its first maximum lies in the flattened `x`; -1 where it sees padding alone."""
-    space = x.shape[1:-1]
-    where = pad(np.arange(math.prod(space)).reshape(1, *space, 1), _space(padding), -1)
-    x = pad(x, _space(padding), _lowest(x.dtype))
-    out = [max(0, (n - w) // s + 1) for n, w, s in zip(x.shape[1:], size, strides)]
-    best = np.full((x.shape[0], *out, x.shape[-1]), _lowest(x.dtype), x.dtype)
-    found = np.full(best.shape, -1)
-    for _, key in _taps(size, strides, (1,) * len(size), out):
-        seen, at = x[key], where[key]
-        better = (at >= 0) & ((found < 0) | ~(seen <= best))
-        np.copyto(best, seen, where=better)
-        np.copyto(found, at, where=better)
-    samples = np.arange(x.shape[0]).reshape(-1, *[1] * (x.ndim - 1))
-    return np.where(found < 0, -1, (samples * math.prod(space) + found) * x.shape[-1] + np.arange(x.shape[-1]))
+def max_places(x, y, size, strides, padding):
+    """For each window, of which `y` is the maximum, where the first such lies in the flattened `x`; -1 where there is padding alone."""
+    space, out = x.shape[1:-1], y.shape[1:-1]
+    inside = pad(np.arange(math.prod(space)).reshape(space), padding, -1)
+    x, padded = pad(x, _space(padding), _lowest(x.dtype)), any(map(any, padding))
+    tap, places = np.full(y.shape, -1, np.int16), []
+    for i, (_, key) in enumerate(_taps(size, strides, (1,) * len(size), out)):
+        places.append(inside[key[1:]].ravel())
+        hit = (x[key] == y) & (tap < 0)
+        np.copyto(tap, np.int16(i), where=hit & (places[i] >= 0).reshape(*out, 1) if padded else hit)
+    tap = tap.reshape(len(y), math.prod(out), y.shape[-1])
+    found = np.stack(places, -1)[np.arange(tap.shape[1])[:, None], tap] + np.arange(len(y))[:, None, None] * math.prod(space)
+    return np.where(tap < 0, -1, found * y.shape[-1] + np.arange(y.shape[-1])).reshape(y.shape)
 
 
 @value
