@@ -6,8 +6,26 @@ from cornu import dtypes
 from cornu.backends import canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op, settle
-from cornu.ops.elementwise import add, divide, equal, exp, isclose, isfinite, isnan, log, logical_not, maximum, minimum, multiply, power, sqrt, square, subtract, where
 from cornu.ops.elementwise import abs as _abs
+from cornu.ops.elementwise import (
+    add,
+    divide,
+    equal,
+    exp,
+    isclose,
+    isfinite,
+    isnan,
+    log,
+    logical_not,
+    maximum,
+    minimum,
+    multiply,
+    power,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
 from cornu.ops.making import cast
 from cornu.shapes import normalize_axes, normalize_axis, unknown
 
