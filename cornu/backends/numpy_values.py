@@ -488,14 +488,15 @@ def max_places(x, y, size, strides, padding):
     space, out = x.shape[1:-1], y.shape[1:-1]
     inside = pad(np.arange(math.prod(space)).reshape(space), padding, -1)
     x, padded = pad(x, _space(padding), _lowest(x.dtype)), any(map(any, padding))
-    tap, places = np.full(y.shape, -1, np.int16), []
-    for i, (_, key) in enumerate(_taps(size, strides, (1,) * len(size), out)):
+    tap, found, places = np.zeros(y.shape, np.int16), np.zeros(y.shape, bool), []
+    for _, key in _taps(size, strides, (1,) * len(size), out):
         places.append(inside[key[1:]].ravel())
-        hit = (x[key] == y) & (tap < 0)
-        np.copyto(tap, np.int16(i), where=hit & (places[i] >= 0).reshape(*out, 1) if padded else hit)
+        hit = x[key] == y
+        found |= hit & (places[-1] >= 0).reshape(*out, 1) if padded else hit
+        tap += ~found  # counts the places before the first
     tap = tap.reshape(len(y), math.prod(out), y.shape[-1])
-    found = np.stack(places, -1)[np.arange(tap.shape[1])[:, None], tap] + np.arange(len(y))[:, None, None] * math.prod(space)
-    return np.where(tap < 0, -1, found * y.shape[-1] + np.arange(y.shape[-1])).reshape(y.shape)
+    at = np.stack([*places, places[0]], -1)[np.arange(tap.shape[1])[:, None], tap] + np.arange(len(y))[:, None, None] * math.prod(space)
+    return np.where(found, (at * y.shape[-1] + np.arange(y.shape[-1])).reshape(y.shape), -1)
 
 
 @value
