@@ -6,6 +6,8 @@ on the backend in use. Arguments are settled before: tensors of one call share o
 elementwise calls), axes are not negative, paddings are pairs of numbers, images are channels-last.
 """
 
+import builtins  # the primitives below have some of their names
+
 from cornu import shapes
 
 UNARY = """negative abs sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh
@@ -128,7 +130,7 @@ def interpreter(args):
     """`spec` when a tensor among `args`, or in a list among them, is a Spec, or a size is unknown; else the backend in use."""
     for x in args:
         kind = type(x)
-        if kind in _ABSTRACT or ((kind is list or kind is tuple) and any(type(item) in _ABSTRACT for item in x)):
+        if kind in _ABSTRACT or ((kind is list or kind is tuple) and builtins.any(type(item) in _ABSTRACT for item in x)):
             return spec
     return backend or _load()
 

@@ -210,13 +210,11 @@ class Layer(Configured, Operation):
         """The metrics among the attributes of the layer and of the layers below."""
         return _unique([c for layer in self._flatten_layers() for c in layer._children() if _is_metric(c)])
 
-    @property
-    def trainable(self):
+    def _get_trainable(self):
         """Whether training changes the weights; setting it sets the layers below too."""
         return self.__dict__.get("_trainable", True)
 
-    @trainable.setter
-    def trainable(self, value):
+    def _set_trainable(self, value):
         object.__setattr__(self, "_trainable", bool(value))
         for variable in self._own_variables:
             if id(variable) not in self._never_trainable:
@@ -254,11 +252,6 @@ class Layer(Configured, Operation):
         return sum(w.size for w in self.weights)
 
     # -- types ----------------------------------------------------------------------------------------------------------------------
-
-    @property
-    def dtype(self):
-        """The type of the weights."""
-        return self.variable_dtype
 
     compute_dtype = property(lambda self: self.dtype_policy.compute_dtype)
     variable_dtype = property(lambda self: self.dtype_policy.variable_dtype)
@@ -607,6 +600,11 @@ class Layer(Configured, Operation):
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+# arguments that are computed too: as properties only now, so that their defaults above hold
+Layer.trainable = property(Layer._get_trainable, Layer._set_trainable)  # pyright: ignore
+Layer.dtype = property(lambda self: self.variable_dtype, doc="The type of the weights.")  # pyright: ignore
 
 
 def _prepare(self):
