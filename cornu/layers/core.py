@@ -214,7 +214,7 @@ class Embedding(Layer):
         input_dim: number of rows, at least 1; inputs are 0 to input_dim - 1.
         output_dim: size of a row, at least 1.
         mask_zero: whether 0 stands for padding, to be masked.
-        weights: the table, or a list with it.
+        weights: a list with the table, by keyword.
         lora_rank, lora_alpha: as in Dense.
 
     Shapes:
@@ -228,7 +228,6 @@ class Embedding(Layer):
     embeddings_regularizer: Regularizer = None
     embeddings_constraint: Constraint = None
     mask_zero: bool = False
-    weights: object = None  # pyright: ignore
     lora_rank: int | None = None
     lora_alpha: float | None = None
     quantization_config: object = None
@@ -239,13 +238,6 @@ class Embedding(Layer):
         if length is not None and not hasattr(self, "_batch_input_shape"):
             self._batch_input_shape = (None, *(length if isinstance(length, (tuple, list)) else (length,)))
         return kwargs
-
-    def __setattr__(self, name, value):
-        if name == "weights":
-            if value is not None:
-                self._initial_weights = value if isinstance(value, (list, tuple)) else [value]
-            return
-        super().__setattr__(name, value)
 
     def setup(self):
         if self.input_dim < 1 or self.output_dim < 1:
@@ -292,9 +284,9 @@ class Embedding(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("weights", "lora_rank", "lora_alpha"):
-            if config.get(name) is None or name == "weights":
-                config.pop(name, None)
+        for name in ("lora_rank", "lora_alpha"):
+            if config[name] is None:
+                config.pop(name)
         config.pop("autocast", None)
         return config
 

@@ -74,7 +74,7 @@ class Layer(Configured, Operation):
         shape = _input_shape_of(kwargs)
         if shape is not None:
             self._batch_input_shape = shape
-        if "weights" in kwargs and "weights" not in type(self)._fields:
+        if "weights" in kwargs:
             self._initial_weights = kwargs.pop("weights")
         return kwargs
 
@@ -311,7 +311,7 @@ class Layer(Configured, Operation):
     def _after_build(self):
         initial = self.__dict__.pop("_initial_weights", None)
         if initial is not None:
-            self.set_weights(initial)
+            self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])
         if not self.trainable:
             self.trainable = False
 

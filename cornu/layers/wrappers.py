@@ -42,7 +42,7 @@ class Bidirectional(Layer):
     Args:
         layer: the recurrent layer.
         merge_mode: how the outputs become one: "concat", "sum", "mul", "ave", or None for a list of both.
-        weights: first values of all weights.
+        weights: first values of all weights, by keyword.
         backward_layer: the layer to run backwards, with `go_backwards=True`, in place of a copy.
 
     Shapes:
@@ -53,15 +53,7 @@ class Bidirectional(Layer):
 
     layer: Nested
     merge_mode: str | None = "concat"
-    weights: object = None  # pyright: ignore
     backward_layer: Nested = None
-
-    def __setattr__(self, name, value):
-        if name == "weights":
-            if value is not None:
-                self._initial_weights = value
-            return
-        super().__setattr__(name, value)
 
     def setup(self):
         label = self._label()
