@@ -1,6 +1,19 @@
-"""JAX: the default engine. Everything is a traced, compiled XLA program; arrays never change in place."""
+"""JAX: the default engine. Everything is a traced, compiled XLA program; arrays never change in place.
+
+On a CPU, XLA's code for some forms is 2 to 600 times slower than for others of the same meaning (benchmarks/ops_traps.py measures them): gradients
+of pooling, depthwise and grouped convolutions, convolutions on small maps, gradients of convolutions inside loops, products of many axes. Those are
+written here in the form that is fast. GPUs and TPUs have libraries for the plain forms and keep them.
+"""
 
 import builtins
+import ctypes
+import functools
+import hashlib
+import itertools
+import math
+import os
+import platform
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +23,43 @@ from jax import lax
 from cornu import scopes, tree
 from cornu.shapes import UNKNOWN, Spec
 
+
+def _keep_memory():
+    """Have glibc keep freed memory, else a step's temporaries go back to the system and are faulted in again page by page, each step."""
+    M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+    glibc = ctypes.CDLL(None)
+    for parameter, value in (M_MMAP_MAX, 0), (M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 2**31 - 1):
+        glibc.mallopt(parameter, value)
+
+
+def _keep_programs():
+    """Have JAX keep compiled programs in a folder, so that the second run of a script compiles nothing.
+
+    The folder is `CORNU_CACHE`, else `cornu` in `XDG_CACHE_HOME` or `~/.cache`; each kind of processor has its own inside, since programs differ.
+    """
+    root = os.environ.get("CORNU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cornu")
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            processor = next((line for line in file if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        processor = platform.processor()
+    machine = hashlib.sha256(f"{platform.platform()} {processor}".encode()).hexdigest()[:12]
+    folder = os.path.join(root, "programs", f"jax-{jax.__version__}-{machine}")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+if os.environ.get("CORNU_KEEP_MEMORY") != "0" and sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+    _keep_memory()
+if os.environ.get("CORNU_COMPILATION_CACHE") != "0" and jax.config.jax_compilation_cache_dir is None:
+    _keep_programs()
+
+CPU = jax.default_backend() == "cpu"
 NAME = "jax"
 WIDE = bool(jax.config.jax_enable_x64)
 COMPILES = True
@@ -31,7 +81,10 @@ def is_array(x):
 
 
 def dtype(x):
-    return x.dtype.name
+    return _name(x.dtype)
+
+
+_name = functools.cache(lambda dtype: dtype.name)  # NumPy makes the name anew each time, in microseconds
 
 
 def numpy(x):
@@ -49,7 +102,12 @@ def block(tree):
 def device_scope(name):
     """Arrays are made on the device `name`: `"cpu"`, `"gpu:0"`, `"tpu:3"`."""
     platform, _, index = name.lower().partition(":")
-    return jax.default_device(jax.devices({"cuda": "gpu"}.get(platform, platform))[int(index or 0)])
+    try:
+        device = jax.devices({"cuda": "gpu"}.get(platform, platform))[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError):
+        known = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
+        raise ValueError(f"device: wanted one of {known}; got {name!r}.") from None
+    return jax.default_device(device)
 
 
 # Elementwise
@@ -191,6 +249,8 @@ def dynamic_update_slice(x, update, starts):
 
 
 def matmul(x, y):
+    if CPU and x.ndim > 2 and y.ndim == 2:  # one product of two matrices, forwards and for both gradients
+        return jnp.matmul(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
     return jnp.matmul(x, y)
 
 
@@ -199,9 +259,143 @@ def einsum(equation, xs):
 
 
 def conv(x, kernel, strides, padding, dilation, groups):
+    strides, padding, dilation = tuple(strides), tuple(map(tuple, padding)), tuple(dilation)
+    form = _conv_form(x, kernel, strides, padding, dilation, groups) if CPU else _plain_conv
+    return form(x, kernel, strides, padding, dilation, groups)
+
+
+def _plain_conv(x, kernel, strides, padding, dilation, groups=1, input_dilation=None):
     space = "DHW"[-len(strides) :]
     numbers = (f"N{space}C", f"{space}IO", f"N{space}C")
-    return lax.conv_general_dilated(x, kernel, strides, padding, None, dilation, numbers, groups)
+    return lax.conv_general_dilated(x, kernel, strides, padding, input_dilation, dilation, numbers, groups)
+
+
+def _conv_form(x, kernel, strides, padding, dilation, groups):
+    """The form of a convolution that XLA runs fast on a CPU."""
+    window, output = kernel.shape[:-2], _output_sizes(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
+    if not x.size or not kernel.size or builtins.min(output) < 1:
+        return _plain_conv
+    if groups > 1:
+        return _conv_as_shifts if kernel.shape[-2] == 1 else _conv_of_groups
+    if builtins.max(window) == 1:
+        return _conv_as_product
+    if len(window) > 2:
+        return _conv_of_planes
+    if builtins.any(k > n or k > (o - 1) * s + 1 for k, n, o, s in zip(window, x.shape[1:-1], output, strides, strict=True)):
+        return _conv_as_patches
+    return _conv
+
+
+def _output_sizes(sizes, window, strides, padding, dilation):
+    return [(n + low + high - (k - 1) * d - 1) // s + 1 for n, k, s, (low, high), d in zip(sizes, window, strides, padding, dilation, strict=True)]
+
+
+def _shifts(x, window, strides, padding, dilation):
+    """For each place in a window, what it sees of `x` as the window moves: arrays of (N, *output, C)."""
+    output = _output_sizes(x.shape[1:-1], window, strides, padding, dilation)
+    x = pad(x, ((0, 0), *padding, (0, 0)), 0)
+    for place in itertools.product(*map(range, window)):
+        starts = [i * d for i, d in zip(place, dilation, strict=True)]
+        stops = [start + (n - 1) * s + 1 for start, n, s in zip(starts, output, strides, strict=True)]
+        yield lax.slice(x, (0, *starts, 0), (x.shape[0], *stops, x.shape[-1]), (1, *strides, 1))
+
+
+def _conv_as_product(x, kernel, strides, padding, dilation, groups):
+    """A window of one place is a dense layer."""
+    (x,) = _shifts(x, kernel.shape[:-2], strides, padding, dilation)
+    return matmul(x, kernel.reshape(kernel.shape[-2:]))
+
+
+def _conv_as_patches(x, kernel, strides, padding, dilation, groups):
+    """One product over all that the windows see; worth its memory where maps are smaller than the kernel."""
+    patches = lax.concatenate(list(_shifts(x, kernel.shape[:-2], strides, padding, dilation)), x.ndim - 1)
+    return matmul(patches, kernel.reshape(-1, kernel.shape[-1]))
+
+
+def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
+    """Depthwise: the kernel's places one by one, each a product by element."""
+    multiplier = kernel.shape[-1] // groups
+    total = 0
+    for seen, weights in zip(_shifts(x, kernel.shape[:-2], strides, padding, dilation), kernel.reshape(-1, groups, multiplier), strict=True):
+        total = total + (seen * weights[:, 0] if multiplier == 1 else seen[..., None] * weights)
+    return total if multiplier == 1 else total.reshape(*total.shape[:-2], -1)
+
+
+def _conv_of_groups(x, kernel, strides, padding, dilation, groups):
+    """Each group by itself."""
+    parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
+    return lax.concatenate([conv(part, weights, strides, padding, dilation, 1) for part, weights in parts], x.ndim - 1)
+
+
+def _conv_of_planes(x, kernel, strides, padding, dilation, groups):
+    """In three dimensions: one convolution of planes, which has the planes that a window covers side by side as its channels."""
+    depth, channels, filters = kernel.shape[0], *kernel.shape[-2:]
+    (stride, *strides), (ends, *padding), (step, *dilation) = strides, padding, dilation
+    ones = (1,) * len(strides)
+    planes = lax.concatenate(list(_shifts(x, (depth, *ones), (stride, *ones), (ends, *[(0, 0)] * len(ones)), (step, *ones))), x.ndim - 1)
+    kernel = jnp.moveaxis(kernel, 0, -3).reshape(*kernel.shape[1:-2], depth * channels, filters)
+    y = conv(planes.reshape(-1, *planes.shape[2:]), kernel, strides, padding, dilation, 1)
+    return y.reshape(*planes.shape[:2], *y.shape[1:])
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
+def _conv(x, kernel, strides, padding, dilation, groups):
+    """A convolution whose gradients are convolutions in the order of axes that XLA runs fast; it reorders by itself only outside loops."""
+    return _plain_conv(x, kernel, strides, padding, dilation)
+
+
+def _conv_forward(x, kernel, strides, padding, dilation, groups):
+    return _conv(x, kernel, strides, padding, dilation, groups), (x, kernel)
+
+
+def _conv_backward(strides, padding, dilation, groups, residuals, gradient):
+    x, kernel = residuals
+    return (
+        _conv_input_gradient(x.shape, kernel, gradient, strides, padding, dilation),
+        _conv_kernel_gradient(x, kernel.shape, gradient, strides, padding, dilation),
+    )
+
+
+_conv.defvjp(_conv_forward, _conv_backward)
+
+
+def _conv_input_gradient(shape, kernel, gradient, strides, padding, dilation):
+    """The gradient spread by the strides, convolved with the kernel turned round."""
+    rank, ends = len(strides), []
+    for n, k, s, (low, _), d, o in zip(shape[1:-1], kernel.shape[:rank], strides, padding, dilation, gradient.shape[1:-1], strict=True):
+        reach = (k - 1) * d
+        ends.append((reach - low, n + low - (o - 1) * s - 1))
+    turned = jnp.swapaxes(lax.rev(kernel, range(rank)), -1, -2)
+    return _plain_conv(gradient, turned, (1,) * rank, ends, dilation, input_dilation=strides)
+
+
+def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
+    """The input convolved with the gradient, with channels as the batch and the batch as channels.
+
+    A few rows of the gradient at a time: a sum over more than some 2,000 places falls out of the cache.
+    """
+    rank, (batch, rows, *columns) = len(strides), gradient.shape[:-1]
+    at_once = builtins.max(1, builtins.min(2048, 2**19 // shape[-1]) // math.prod((batch, *columns)))
+    parts = -(-rows // at_once)
+    at_once = -(-rows // parts)
+    x, gradient = jnp.swapaxes(x, 0, -1), jnp.moveaxis(gradient, 0, -2)
+    sizes = zip(x.shape[1:-1], shape[:rank], strides, padding, dilation, (parts * at_once, *columns), strict=True)
+    ends = [(low, (o - 1) * s + (k - 1) * d + 1 - n - low) for n, k, s, (low, _), d, o in sizes]
+    if parts == 1:
+        product = _plain_conv(x, gradient, dilation, ends, strides)
+    else:
+        x = pad(x, ((0, 0), ends[0], *[(0, 0)] * rank), 0)
+        gradient = pad(gradient, ((0, parts * at_once - rows), *[(0, 0)] * (rank + 1)), 0).reshape(parts, at_once, *gradient.shape[1:])
+        height = (at_once - 1) * strides[0] + (shape[0] - 1) * dilation[0] + 1
+
+        def add_part(total, part):
+            start, gradient = part
+            seen = lax.dynamic_slice_in_dim(x, start, height, 1)
+            return total + _plain_conv(seen, gradient, dilation, ((0, 0), *ends[1:]), strides), None
+
+        total = jnp.zeros((shape[-2], *shape[:rank], shape[-1]), x.dtype)
+        product, _ = lax.scan(add_part, total, (jnp.arange(parts) * (at_once * strides[0]), gradient))
+    return jnp.moveaxis(product, 0, -2)
 
 
 # Windows
@@ -209,11 +403,25 @@ def conv(x, kernel, strides, padding, dilation, groups):
 
 def max_pool(x, size, strides, padding):
     least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    if CPU and x.size:
+        return _pool(x, size, strides, padding, least, lambda best, part: jnp.where((part > best) | (part != part), part, best))
     return lax.reduce_window(x, np.array(least, x.dtype), lax.max, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)))
 
 
 def sum_pool(x, size, strides, padding):
+    if CPU and x.size:
+        return _pool(x, size, strides, padding, 0, lax.add)
     return lax.reduce_window(x, np.array(0, x.dtype), lax.add, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)))
+
+
+def _pool(x, size, strides, padding, neutral, combine):
+    """Windows as strided slices combined axis by axis. Of equal greatest values the first gets the gradient, and NaN wins, as in the plain form."""
+    x = pad(x, ((0, 0), *padding, (0, 0)), neutral)
+    for axis in range(len(size), 0, -1):
+        window, stride = size[axis - 1], strides[axis - 1]
+        reach = (x.shape[axis] - window) // stride * stride + 1
+        x = functools.reduce(combine, [lax.slice_in_dim(x, i, i + reach, stride, axis) for i in range(window)])
+    return x
 
 
 # Linear algebra
