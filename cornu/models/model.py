@@ -18,13 +18,14 @@ class Function:
     Args:
         inputs, outputs: structures of KerasTensors.
         name: name in errors.
+        exact: whether data must have the sizes of the symbolic inputs, or only as many axes.
 
     Raises:
         ValueError: an output depends on an input that is not given.
     """
 
-    def __init__(self, inputs, outputs, name=None):
-        self.name = name or scopes.auto_name("function")
+    def __init__(self, inputs, outputs, name=None, exact=True):
+        self.name, self.exact = name or scopes.auto_name("function"), exact
         self._inputs_struct, self._outputs_struct = inputs, outputs
         self.inputs, self.outputs = tree.flatten(inputs), tree.flatten(outputs)
         for what, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
@@ -79,7 +80,7 @@ class Function:
         if len(got) == len(wanted) - 1 and wanted[-1] == 1 or len(got) == len(wanted) + 1 and got[-1] == 1:
             value = backends.protocol.reshape(value, (*got, 1)) if len(got) < len(wanted) else backends.protocol.reshape(value, got[:-1])
             got = tuple(value.shape)
-        if len(got) != len(wanted) or any(w is not None and g is not None and g is not shapes.UNKNOWN and w != g for w, g in zip(wanted, got)):
+        if len(got) != len(wanted) or self.exact and any(w is not None and g is not None and g is not shapes.UNKNOWN and w != g for w, g in zip(wanted, got)):
             advice = ""
             if len(got) == len(wanted) - 1:
                 advice = " One sample needs a batch axis (x[None]); images need a channel axis (x[..., None])."

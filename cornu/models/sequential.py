@@ -92,7 +92,7 @@ class Sequential(Model):
                 x = layer(x)
                 if not isinstance(x, KerasTensor):
                     raise ValueError(f"{self._label()}: the layer {layer.name!r} gives {len(tree.flatten(x))} outputs; in a Sequential every layer gives one. Use Model(inputs, outputs).")
-        self._function = Function(start, x, name=self.name)
+        self._function = Function(start, x, name=self.name, exact=self._shape_given)
         self.built = len(self._stack) > 1
         self._compiled_changed()
 
@@ -109,6 +109,7 @@ class Sequential(Model):
             raise ValueError(f"{self._label()}.build: give the shape of the input with None for the batch, such as build((None, 784)).")
         if not all(size is None or hasattr(size, "__index__") for size in input_shape):
             raise ValueError(f"{self._label()}.build: wanted one shape; got {input_shape}. A model of several inputs is Model(inputs, outputs).")
+        self._shape_given = self._input_type is None  # else the sizes are those of the first data, and other data may have others
         self._stack.insert(0, InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=self._input_type))
         try:
             self._grow(again=True)
@@ -117,6 +118,7 @@ class Sequential(Model):
             raise
 
     _input_type = None
+    _shape_given = True
 
     def _call_values(self, args, kwargs, bound):
         inputs = next(iter(bound.values()), None)
