@@ -8,7 +8,7 @@ comes back: tensors and variables as NumPy arrays, containers, numbers and text 
 names of layers start anew with every snippet.
 
 The interpreter is `CORNU_ORACLE`, else `.venv-oracle/bin/python` (made by `make test`). Without one, the test skips and says so; where
-`CI` is set, it fails.
+`CI` is set, it fails. `CORNU_ORACLE=none` leaves these tests out, as `make check` does.
 """
 
 import atexit
@@ -81,8 +81,9 @@ def _serving():
     if _process is None or _process.poll() is not None:
         python = interpreter()
         if python is None:
+            left_out = os.environ.get("CORNU_ORACLE") == "none"
             reason = "no oracle: `make test` puts the newest Keras into .venv-oracle, or set CORNU_ORACLE to a Python that has it"
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+            (pytest.fail if os.environ.get("CI") and not left_out else pytest.skip)("CORNU_ORACLE=none" if left_out else reason)
         environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
         environment.pop("PYTHONPATH", None)
         server = [str(python), str(_ROOT / "tests" / "oracle_server.py")]

@@ -1,0 +1,58 @@
+# One command for each thing; continuous integration runs these and nothing else.
+#
+#   make demo    train on real digits, leave a model and pictures in demo/
+#   make test    all tests, compared with the newest Keras, which goes into .venv-oracle
+#   make check   format, lint, types, imports, fast tests: under a minute
+#   make bench   the benchmarks
+#   make lines   lines per folder
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ORACLE := .venv-oracle
+SOURCES := $(shell find cornu -type f ! -name '*.pyc')
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test check bench format lines clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/demo.py demo
+
+test: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m pytest
+
+check: $(VENV)/.tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python tools/check_imports.py
+	CORNU_ORACLE=none $(BIN)/python -m pytest -m "not slow"
+
+format: $(VENV)/.tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m benchmarks
+
+lines:
+	$(PYTHON) tools/lines.py
+
+clean:
+	rm -rf $(VENV) $(ORACLE) build dist demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(SOURCES) pyproject.toml | $(BIN)/python
+	$(BIN)/python $(PIP) '.[plot]'
+	touch $@
+
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python $(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+$(ORACLE)/.installed:
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/python $(PIP) --upgrade keras jax
+	touch $@
