@@ -60,7 +60,7 @@ class History(Callback):
         if not names:
             raise ValueError("history.plot(): nothing to show, no epoch has been trained.")
         names.sort(key=lambda name: (name != "loss", name == "learning_rate"))
-        columns = min(len(names), 3)
+        columns = 2 if len(names) == 4 else min(len(names), 3)
         rows = -(-len(names) // columns)
         size = (4.6 * columns, 3.4 * rows)
         pyplot = sys.modules.get("matplotlib.pyplot")

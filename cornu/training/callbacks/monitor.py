@@ -2,12 +2,12 @@
 
 import math
 
-from cornu import tree
+from cornu import scopes, tree
 from cornu.training.callbacks.callback import Callback
 from cornu.training.data.faults import warn
 
-_MORE_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "io_u", "r2", "specificity", "sensitivity", "true_", "dice")
-_LESS_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "entropy", "hinge", "divergence", "false_")
+_MORE_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "io_u", "r2", "specificity", "sensitivity", "similarity", "correlation", "true_")
+_LESS_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "mape", "msle", "entropy", "hinge", "divergence", "poisson", "cosh", "false_")
 
 
 class MonitorCallback(Callback):
@@ -64,11 +64,9 @@ def _less(value, reference):
 def _direction(name, model):
     if name == "loss":
         return "min"
-    for metric in _metrics(model):
-        if metric.name == name and getattr(metric, "_direction", None):
-            return {"up": "max", "down": "min"}[metric._direction]
+    names = [name, *(scopes.to_snake_case(type(metric).__name__) for metric in _metrics(model) if metric.name == name)]
     for mode, words in (("min", _LESS_IS_BETTER), ("max", _MORE_IS_BETTER)):
-        if any(word in name for word in words):
+        if any(word in text for text in names for word in words):
             return mode
     return None
 

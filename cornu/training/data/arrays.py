@@ -40,7 +40,7 @@ def to_array(x, name="x"):
         try:
             array = np.asarray(x)
         except ValueError:
-            raise ValueError(f"{_ragged(name)} (the first parts have the lengths {', '.join(str(_length(item)) for item in x[:5])})") from None
+            raise ValueError(_ragged(name, x)) from None
     elif not is_array_like(x):
         raise ValueError(f"{name}: data of type {type(x).__name__} is not understood. Wanted {ACCEPTED}.")
     elif hasattr(x, "tocsr"):
@@ -52,12 +52,9 @@ def to_array(x, name="x"):
     return _computable(array, name)
 
 
-def _length(x):
-    return len(x) if hasattr(x, "__len__") else "none"
-
-
-def _ragged(name):
-    return f"{name}: the lists in it have unequal lengths, so that they make no array. Pad them first: keras.utils.pad_sequences({name})"
+def _ragged(name, parts):
+    lengths = ", ".join(str(len(part)) if hasattr(part, "__len__") else "none" for part in parts[:5])
+    return f"{name}: its parts have unequal lengths (the first: {lengths}), so that they make no array. Pad them first: keras.utils.pad_sequences({name})."
 
 
 def _from_frame(frame, name):
@@ -86,7 +83,7 @@ def _computable(array, name):
     elif kind == "O":
         first = array.flat[0] if array.size else None
         if isinstance(first, (list, tuple, np.ndarray)):
-            raise ValueError(f"{_ragged(name)}.")
+            raise ValueError(_ragged(name, array))
         raise ValueError(
             f"{name}: an array of Python objects (the first is {first!r}, a {type(first).__name__}) holds no numbers. Convert it, for instance {name}.astype('float32')."
         )

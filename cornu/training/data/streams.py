@@ -174,7 +174,7 @@ def _count(source):
 def _opened(source, number, shuffle, seed):
     """An iterator over one pass of `source`."""
     if not is_indexed(source):
-        return iter(source)
+        return itertools.chain(source)  # not the user's own generator, which stays open for her
     return _indexed(source, number, shuffle, seed)
 
 
