@@ -9,15 +9,12 @@ import math
 
 import numpy as np
 
-from cornu.backends import numpy_tape
-from cornu.backends.numpy_tape import (
-    RULES,
-    value_and_grad,  # noqa: F401  from here, so that whoever differentiates has the rules
-)
+from cornu import tree
+from cornu.backends.numpy_tape import DIFFERENTIABLE, RULES, STILL, Quiet, Tape, Traced, unwrap, zeros_like
 from cornu.backends.numpy_tape import lifted as p
 from cornu.backends.numpy_values import window_key
 
-numpy_tape.STILL = frozenset("""sign floor ceil round trunc isnan isinf isfinite logical_not bitwise_not floor_divide nextafter equal not_equal less
+STILL.update("""sign floor ceil round trunc isnan isinf isfinite logical_not bitwise_not floor_divide nextafter equal not_equal less
     less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift arange iota any all
     argmax argmin argsort max_places""".split())  # fmt: skip
 
@@ -418,3 +415,26 @@ RULES |= {
     "fft": (lambda g, y, x: p.fft(g),),
     "ifft": (lambda g, y, x: p.ifft(g),),
 }
+
+
+def value_and_grad(function, arrays):
+    """`function(arrays)`, a scalar and anything else, and the gradient of the scalar by each of `arrays`.
+
+    Integers among `arrays` have the gradient 0.
+
+    Raises:
+        ValueError: the first result is not a scalar.
+    """
+    with Quiet(), Tape() as tape:
+        leaves = [tape.record(x, None) if x.dtype in DIFFERENTIABLE else x for x in map(_array, tree.flatten(arrays))]
+        value, aux = function(tree.pack_sequence_as(arrays, leaves))
+        if value.shape != ():
+            raise ValueError(f"value_and_grad: wanted a scalar to differentiate; got the shape {value.shape}.")
+        inputs = [x for x in leaves if type(x) is Traced and x.node.tape is tape]
+        found = {id(x): g for x, g in zip(inputs, tape.backward(value, inputs))}
+        gradients = tree.pack_sequence_as(arrays, [found[id(x)] if id(x) in found else zeros_like(x) for x in leaves])
+        return (unwrap(value, tape), tree.map_structure(lambda x: unwrap(x, tape), aux)), gradients
+
+
+def _array(x):
+    return x if type(x) is Traced else np.asarray(x)

@@ -9,11 +9,11 @@ import types
 
 import numpy as np
 
-from cornu import dtypes, tree
+from cornu import dtypes
 from cornu.backends.numpy_values import NARROW, VALUES
 
 RULES = {}  # name -> a function for each argument: rule(gradient, out, *arguments) -> gradient of that argument; None where it has none
-STILL = frozenset()  # names whose outputs do not follow their inputs smoothly: gradients stop there
+STILL = set()  # names whose outputs do not follow their inputs smoothly: gradients stop there
 
 DIFFERENTIABLE = NARROW | frozenset(np.dtype(name) for name in ("float32", "float64", *dtypes.COMPLEX))
 
@@ -42,9 +42,9 @@ class Quiet:
 
 
 class Traced:
-    """A value on a tape: what an array is while its gradient is wanted."""
+    """A value on a tape: what an array is while its gradient is wanted. Its operators are those of all tensors, from cornu.ops."""
 
-    __slots__ = ("value", "node", "position", "__weakref__")
+    __slots__ = ("__weakref__", "node", "position", "value")
     __array_ufunc__ = None  # so that `array + traced` asks Traced
 
     def __init__(self, value, node, position):
@@ -57,9 +57,6 @@ class Traced:
 
     def __len__(self):
         return len(self.value)
-
-    def __iter__(self):
-        return (lifted.getitem(self, i) for i in range(len(self)))
 
     def __bool__(self):
         return bool(self.value)
@@ -76,14 +73,11 @@ class Traced:
     def __repr__(self):
         return f"Traced({self.value!r})"
 
-    def __getitem__(self, key):
-        return lifted.getitem(self, key)
-
 
 class Node:
     """A step on a tape: its outputs, and `pull`, which turns their gradients into pairs (traced input, gradient)."""
 
-    __slots__ = ("tape", "outs", "pull", "gradients")
+    __slots__ = ("gradients", "outs", "pull", "tape")
 
     def __init__(self, tape, outs, pull):
         self.tape, self.outs, self.pull = tape, outs, pull
@@ -201,39 +195,3 @@ def _lift(name, forward):
 
 
 lifted = types.SimpleNamespace(**{name: _lift(name, forward) for name, forward in VALUES.items()})
-
-
-def _attach(symbol, name):
-    def ahead(x, y):
-        return getattr(lifted, name)(x, y)
-
-    setattr(Traced, f"__{symbol}__", ahead)
-    setattr(Traced, f"__r{symbol}__", lambda x, y: ahead(y, x))
-
-
-for _symbol, _name in dict(add="add", sub="subtract", mul="multiply", truediv="divide", pow="power", matmul="matmul").items():
-    _attach(_symbol, _name)
-Traced.__neg__ = lambda x: lifted.negative(x)
-
-
-def value_and_grad(function, arrays):
-    """`function(arrays)`, a scalar and anything else, and the gradient of the scalar by each of `arrays`.
-
-    Integers among `arrays` have the gradient 0.
-
-    Raises:
-        ValueError: the first result is not a scalar.
-    """
-    with Quiet(), Tape() as tape:
-        leaves = [tape.record(x, None) if x.dtype in DIFFERENTIABLE else x for x in map(_array, tree.flatten(arrays))]
-        value, aux = function(tree.pack_sequence_as(arrays, leaves))
-        if value.shape != ():
-            raise ValueError(f"value_and_grad: wanted a scalar to differentiate; got the shape {value.shape}.")
-        inputs = [x for x in leaves if type(x) is Traced and x.node.tape is tape]
-        found = {id(x): g for x, g in zip(inputs, tape.backward(value, inputs))}
-        gradients = tree.pack_sequence_as(arrays, [found[id(x)] if id(x) in found else zeros_like(x) for x in leaves])
-        return (unwrap(value, tape), tree.map_structure(lambda x: unwrap(x, tape), aux)), gradients
-
-
-def _array(x):
-    return x if type(x) is Traced else np.asarray(x)

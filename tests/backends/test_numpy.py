@@ -5,11 +5,24 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-import cornu.backends.jax as j
-import cornu.backends.numpy as b
+from cornu import backends, ops
 from cornu.backends import numpy_values, protocol
 from cornu.backends.numpy_tape import RULES, STILL, VALUES, Traced, lifted
 from cornu.shapes import UNKNOWN, Spec
+
+in_use = backends.name()
+b, j = backends.load("numpy"), backends.load("jax")
+backends.load(in_use)
+
+
+@pytest.fixture(autouse=True)
+def numpy_in_use():
+    """Gradients of gradients use the operators of tensors, which run on the backend in use."""
+    before = backends.name()
+    backends.load("numpy")
+    yield
+    backends.load(before)
+
 
 RANDOM = np.random.default_rng(7)
 
@@ -233,15 +246,21 @@ def total(b, out, weights):
     return found
 
 
+def weighted(b, function):
+    def loss(arrays):
+        out = function(b, *arrays)
+        return total(b, out, WEIGHTS), out
+
+    return loss
+
+
 WEIGHTS = RANDOM.normal(size=2000)
 NO_GRADIENT_IN_JAX = ("scatter maximum", "scatter minimum", "scatter multiply", "qr wide")
 
 
 @pytest.mark.parametrize(("name", "function", "arrays"), CASES, ids=[case[0] for case in CASES])
 def test_gradient(name, function, arrays):
-    def loss(arrays):
-        return total(b, function(b, *arrays), WEIGHTS), None
-
+    loss = weighted(b, function)
     _, gradients = b.value_and_grad(loss, arrays)
     for gradient, x in zip(gradients, arrays, strict=True):
         assert type(gradient) is np.ndarray and gradient.shape == x.shape and gradient.dtype == x.dtype
@@ -258,7 +277,7 @@ def by_jax():
             if name in NO_GRADIENT_IN_JAX:
                 found[name] = function(j, *inputs[name]), None
             else:
-                (_, out), gradients = j.value_and_grad(lambda arrays, f=function: (lambda out: (total(j, out, WEIGHTS), out))(f(j, *arrays)), inputs[name])
+                (_, out), gradients = j.value_and_grad(weighted(j, function), inputs[name])
                 found[name] = out, gradients
         return found
 
@@ -270,7 +289,7 @@ def by_jax():
 @pytest.mark.parametrize(("name", "function", "arrays"), CASES, ids=[case[0] for case in CASES])
 def test_same_as_jax(name, function, arrays, by_jax):
     arrays = [x.astype("float32") for x in arrays]
-    (_, out), gradients = b.value_and_grad(lambda arrays: (lambda out: (total(b, out, WEIGHTS), out))(function(b, *arrays)), arrays)
+    (_, out), gradients = b.value_and_grad(weighted(b, function), arrays)
     wanted, others = by_jax[name]
     for one, other in zip(leaves(out), leaves(wanted), strict=True):
         assert type(one) is np.ndarray and one.dtype == other.dtype and one.shape == other.shape
@@ -299,7 +318,7 @@ SECOND = [case for case in CASES if case[0] not in (*THIRD, "stop_gradient", "de
 @pytest.mark.parametrize(("name", "function", "arrays"), SECOND, ids=[case[0] for case in SECOND])
 def test_gradient_of_gradient(name, function, arrays):
     def first(arrays):
-        _, gradients = b.value_and_grad(lambda arrays: (total(b, function(b, *arrays), WEIGHTS), None), arrays)
+        _, gradients = b.value_and_grad(weighted(b, function), arrays)
         return total(b, tuple(gradients), WEIGHTS), None
 
     (_, _), gradients = b.value_and_grad(first, arrays)
@@ -311,7 +330,7 @@ def test_every_primitive_is_there_with_a_rule_or_a_reason():
         assert hasattr(b, name), name
     for name in VALUES:
         assert (name in RULES) != (name in STILL), name
-    assert set(RULES) | STILL <= set(VALUES)
+    assert set(RULES) | STILL == set(VALUES)
 
 
 @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
@@ -322,7 +341,7 @@ def test_every_primitive_is_there_with_a_rule_or_a_reason():
 )
 def test_half_types_are_kept(name, function, arrays, dtype):
     arrays = [x.astype(dtype) for x in arrays]
-    (value, out), gradients = b.value_and_grad(lambda arrays: (lambda out: (total(b, out, WEIGHTS), out))(function(b, *arrays)), arrays)
+    (value, out), gradients = b.value_and_grad(weighted(b, function), arrays)
     assert all(x.dtype == dtype for x in (value, *gradients, *leaves(out)))
 
 
@@ -401,7 +420,8 @@ def test_traced_values():
         assert type(b.numpy(x)) is np.ndarray and [float(item) for item in x] == [1, 2, 3]
         with pytest.raises(TypeError, match="whose gradient is being computed"):
             np.asarray(x)
-        return b.sum(np.ones(3, "float32") * x + 2 * x / 2 - x**1, (0,), False), None
+        assert (np.ones(3, "int32") * x).dtype == np.float32
+        return ops.sum(np.ones(3, "float32") * x + 2 * x / 2 - x[::-1] ** 1), None
 
     _, (gradient,) = b.value_and_grad(loss, [np.array([1, 2, 3], "float32")])
     assert gradient.tolist() == [1, 1, 1]
