@@ -60,7 +60,17 @@ _FUNCTIONS = {
     "logcosh": log_cosh,
 }
 
-get, serialize, deserialize = registry.namespace("losses", [*_CLASSES, LossFunctionWrapper], _FUNCTIONS)
+get, _serialize, _deserialize = registry.namespace("losses", [*_CLASSES, LossFunctionWrapper], _FUNCTIONS)
+
+
+def serialize(loss):
+    """The config of a loss, as files hold it."""
+    return _serialize(loss)
+
+
+def deserialize(name, custom_objects=None):
+    """The loss that the config (or name) describes; `custom_objects` maps names to classes of yours."""
+    return _deserialize(name, custom_objects)
 
 
 def as_loss(identifier, name=None):
