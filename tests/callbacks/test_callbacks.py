@@ -62,7 +62,7 @@ def test_who_listens_to_batches():
 def test_what_is_no_callback():
     with pytest.raises(TypeError, match=r"EarlyStopping is a class; pass an object: EarlyStopping\(...\)"):
         callbacks.CallbackList([callbacks.EarlyStopping])
-    with pytest.raises(TypeError, match="wanted objects of keras.callbacks.Callback; got 1"):
+    with pytest.raises(TypeError, match=r"wanted objects of .*Callback; got 1"):
         callbacks.CallbackList(1)
 
 
@@ -213,8 +213,8 @@ def test_terminate_on_nan(capsys):
     fit(callbacks.TerminateOnNaN(raise_error=True), losses(1), batches=[{"accuracy": 1.0}])
 
 
-def checkpoint(folder, name, epochs=losses(3.0, 2.0, 2.5), batches=(), **arguments):
-    model = fit(callbacks.ModelCheckpoint(folder / name, **arguments), epochs, batches=batches)
+def checkpoint(folder, name, epochs=None, batches=(), **arguments):
+    model = fit(callbacks.ModelCheckpoint(folder / name, **arguments), epochs or losses(3.0, 2.0, 2.5), batches=batches)
     return [path[len(str(folder)) + 1 :] for path in model.saved], model
 
 

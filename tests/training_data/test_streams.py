@@ -86,7 +86,7 @@ def test_generator_is_not_read_beyond_the_steps():
 def test_peek_loses_nothing():
     for source in (generator(3), Iterable(3), Pairs()):
         adapted = data.adapt(source, shuffle=False)
-        x, y, _ = adapted.peek()
+        x, _, _ = adapted.peek()
         assert x.dtype == np.float32 and x.shape == (2, 1)
         assert first_column(adapted)[:3] == [[0, 1], [2, 3], [4, 5]]
 
