@@ -249,13 +249,47 @@ def dynamic_update_slice(x, update, starts):
 
 
 def matmul(x, y):
-    if CPU and x.ndim > 2 and y.ndim == 2:  # one product of two matrices, forwards and for both gradients
-        return jnp.matmul(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
+    if CPU and x.ndim > 2 and y.ndim == 2 and x.size:
+        return _product(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
     return jnp.matmul(x, y)
 
 
+@jax.custom_vjp
+def _product(x, y):
+    """The product of two matrices, `x` tall. Its gradient by a `y` taller than wide is computed transposed, which is up to twice as fast."""
+    return jnp.matmul(x, y)
+
+
+def _product_backward(residuals, gradient):
+    x, y = residuals
+    tall = y.shape[0] > y.shape[1]
+    by_y = lax.optimization_barrier(jnp.matmul(gradient.T, x)).T if tall else jnp.matmul(x.T, gradient)
+    return jnp.matmul(gradient, y.T), by_y
+
+
+_product.defvjp(lambda x, y: (_product(x, y), (x, y)), _product_backward)
+
+
 def einsum(equation, xs):
+    inputs, output = equation.split("->")
+    if CPU and len(xs) == 2:
+        left, right = inputs.split(",")
+        shared = set(left) & set(right)
+        distinct = len(set(left)) == len(left) and len(set(right)) == len(right)
+        if distinct and shared and set(output) == set(left) ^ set(right):  # no axis of a batch, none only summed over
+            return _einsum_as_product(left, right, output, *xs)
     return jnp.einsum(equation, *xs)
+
+
+def _einsum_as_product(left, right, output, x, y):
+    """A contraction without batch axes as the product of two matrices."""
+    rows, shared, columns = ([c for c in left if c not in right], [c for c in left if c in right], [c for c in right if c not in left])
+    sizes = dict(zip(left + right, x.shape + y.shape, strict=True))
+    inner = math.prod(sizes[c] for c in shared)
+    x = x.transpose([left.index(c) for c in rows + shared]).reshape(math.prod(sizes[c] for c in rows), inner)
+    y = y.transpose([right.index(c) for c in shared + columns]).reshape(inner, math.prod(sizes[c] for c in columns))
+    product = _product(x, y).reshape([sizes[c] for c in rows + columns])
+    return product.transpose([(rows + columns).index(c) for c in output])
 
 
 def conv(x, kernel, strides, padding, dilation, groups):
@@ -302,8 +336,8 @@ def _shifts(x, window, strides, padding, dilation):
 
 def _conv_as_product(x, kernel, strides, padding, dilation, groups):
     """A window of one place is a dense layer."""
-    (x,) = _shifts(x, kernel.shape[:-2], strides, padding, dilation)
-    return matmul(x, kernel.reshape(kernel.shape[-2:]))
+    (seen,) = _shifts(x, kernel.shape[:-2], strides, padding, dilation)
+    return matmul(seen, kernel.reshape(kernel.shape[-2:]))
 
 
 def _conv_as_patches(x, kernel, strides, padding, dilation, groups):

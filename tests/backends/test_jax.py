@@ -196,11 +196,18 @@ def test_scatter(mode, ufunc):
 
 
 @pytest.mark.parametrize(
-    "x, y", [((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((6, 1, 2, 3), (5, 3, 4)), ((0, 2, 3), (3, 4)), ((2, 5, 0), (0, 4))]
+    "x, y",
+    [((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((5, 2, 3), (3, 2)), ((5, 2, 3), (5, 3, 4)), ((6, 1, 2, 3), (5, 3, 4)), ((0, 2, 3), (3, 4)), ((2, 5, 0), (0, 4))],
 )
 def test_matmul(x, y):
     x, y = numbers(*x), numbers(*y, seed=1)
     close(backend.matmul(backend.array(x), backend.array(y)), x @ y)
+    compare_gradients(backend.matmul, jnp.matmul, x, y)
+    if x.ndim == 3 and x.size:
+        compare_gradients(jax.vmap(backend.matmul, (0, None) if y.ndim == 2 else 0), jax.vmap(jnp.matmul, (0, None) if y.ndim == 2 else 0), x, y)
+        compare_gradients(
+            lambda x, y: jax.grad(lambda x: jnp.sum(backend.matmul(x, y) ** 2))(x), lambda x, y: jax.grad(lambda x: jnp.sum((x @ y) ** 2))(x), x, y
+        )
 
 
 EQUATIONS = [
