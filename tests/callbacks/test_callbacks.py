@@ -66,6 +66,16 @@ def test_what_is_no_callback():
         callbacks.CallbackList(1)
 
 
+def test_hooks_take_names():
+    """As loops of one's own call them."""
+    seen = []
+    together = callbacks.CallbackList(callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append((e, logs)), on_train_end=seen.append))
+    together.on_epoch_end(3, logs={"loss": 1.0})
+    together.on_train_end(logs={"loss": 1.0})
+    together.on_train_end()
+    assert seen == [(3, {"loss": 1.0}), {"loss": 1.0}, {}]
+
+
 def test_history():
     class Extra(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

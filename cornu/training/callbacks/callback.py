@@ -1,5 +1,7 @@
 """The base of callbacks: a hook for everything that happens in `fit`, `evaluate` and `predict`."""
 
+from typing import Any
+
 
 class Callback:
     """What to do at points of training; subclass it and write the hooks that are wanted.
@@ -13,15 +15,15 @@ class Callback:
     ...         print(f"epoch {epoch}: {logs['loss']}!")
     """
 
+    params: Any = None
+    _model: Any = None
+
     def __init__(self):
         self.params = None
         self._model = None
 
-    params = None
-    _model = None
-
     @property
-    def model(self):
+    def model(self) -> Any:
         """The model that is trained."""
         return self._model
 

@@ -90,24 +90,25 @@ class CallbackList(Callback):
                 hook(done, total, logs)
 
 
-def _forward(name):
-    if "epoch" in name or "batch" in name:
+def _of_epochs_and_batches(name):
+    def hook(self, index, logs=None):
+        logs = {} if logs is None else logs
+        for callback in self.callbacks:
+            getattr(callback, name)(index, logs)
 
-        def hook(self, index, logs=None):
-            logs = {} if logs is None else logs
-            for callback in self.callbacks:
-                getattr(callback, name)(index, logs)
+    return hook
 
-    else:
 
-        def hook(self, logs=None):
-            logs = {} if logs is None else logs
-            for callback in self.callbacks:
-                getattr(callback, name)(logs)
+def _of_whole_runs(name):
+    def hook(self, logs=None):
+        logs = {} if logs is None else logs
+        for callback in self.callbacks:
+            getattr(callback, name)(logs)
 
-    hook.__name__, hook.__doc__ = name, getattr(Callback, name).__doc__
     return hook
 
 
 for _name in [name for name in vars(Callback) if name.startswith("on_")]:
-    setattr(CallbackList, _name, _forward(_name))
+    _hook = _of_epochs_and_batches(_name) if "epoch" in _name or "batch" in _name else _of_whole_runs(_name)
+    _hook.__name__, _hook.__doc__ = _name, getattr(Callback, _name).__doc__
+    setattr(CallbackList, _name, _hook)

@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable
+from typing import Any
 
 from cornu.training.callbacks.callback import Callback
 
@@ -21,7 +22,8 @@ class CSVLogger(Callback):
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
         self.filename, self.sep, self.append = os.fspath(filename), separator, append
-        self.writer = self.keys = self.csv_file = None
+        self.writer = self.keys = None
+        self.csv_file: Any = None
         self.append_header = True
 
     def on_train_begin(self, logs=None):

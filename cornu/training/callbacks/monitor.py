@@ -1,6 +1,7 @@
 """What callbacks that watch one metric share: finding it, and whether more is better."""
 
 import math
+from typing import Any
 
 from cornu import scopes, tree
 from cornu.training.callbacks.callback import Callback
@@ -27,7 +28,7 @@ class MonitorCallback(Callback):
             mode = "auto"
         self.monitor, self.mode, self.best = monitor, mode, initial_value_threshold
         self.min_delta = abs(min_delta)
-        self.monitor_op = None
+        self.monitor_op: Any = None  # set by the first logs
 
     def _set_monitor_op(self):
         """Settle the direction, now that the model's metrics are known."""
@@ -64,7 +65,7 @@ def _less(value, reference):
 def _direction(name, model):
     if name == "loss":
         return "min"
-    names = [name, *(scopes.to_snake_case(type(metric).__name__) for metric in _metrics(model) if metric.name == name)]
+    names = [name, *(scopes.to_snake_case(type(metric).__name__) for metric in _metrics(model) if getattr(metric, "name", None) == name)]
     for mode, words in (("min", _LESS_IS_BETTER), ("max", _MORE_IS_BETTER)):
         if any(word in text for text in names for word in words):
             return mode
@@ -72,10 +73,9 @@ def _direction(name, model):
 
 
 def _metrics(model):
-    found = list(tree.flatten(getattr(model, "metrics", None) or []))
-    for metric in found:
+    for metric in tree.flatten(getattr(model, "metrics", None) or []):
         yield metric
-        yield from (inner for inner in getattr(metric, "metrics", None) or () if hasattr(inner, "name"))
+        yield from getattr(metric, "metrics", None) or ()
 
 
 def is_finite(value):

@@ -2,6 +2,7 @@
 
 import numbers
 import time
+from typing import Any
 
 from cornu.training.callbacks.callback import Callback
 from cornu.training.callbacks.screens import screen
@@ -134,8 +135,8 @@ class ProgbarLogger(Callback):
     def __init__(self):
         super().__init__()
         self.verbose, self.epochs, self.target = 1, 1, None
-        self.progbar = None
-        self._screen = None
+        self.progbar: Any = None
+        self._screen: Any = None
         self._fitting = False
 
     def listens_to_batches(self, mode="train"):

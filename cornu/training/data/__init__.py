@@ -13,7 +13,8 @@ from cornu.training.data.streams import StreamData
 
 
 def adapt(x, y=None, sample_weight=None, batch_size=None, shuffle=True, class_weight=None, steps=None, seed=None):
-    """The data in the one form that the loop reads: `num_batches`, `batches(epoch)`, `peek()`, and for data in memory `arrays` and `order(epoch)`.
+    """The data in the one form that the loop reads: `num_batches`, `batches(epoch)`, `peek()`, `exhausted`, and for data in memory
+    `arrays` and `order(epoch)`.
 
     Args:
         x: arrays, tensors, data frames, lists of numbers, lists or dictionaries of these; or a stream of batches.

@@ -235,7 +235,7 @@ class ArrayData:
             return self._pass(epoch)
         first, count = epoch * self.num_batches * self.batch_size, self.num_batches * self.batch_size
         passes = range(first // self.num_samples, (first + count - 1) // self.num_samples + 1)
-        rows = np.concatenate([self._pass(i) if self.shuffle else np.arange(self.num_samples) for i in passes])
+        rows = np.concatenate([np.arange(self.num_samples) if order is None else order for order in map(self._pass, passes)])
         start = first - passes[0] * self.num_samples
         return rows[start : start + count]
 

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import itertools
 import multiprocessing
+from typing import Any
 
 from cornu.training.data.faults import warn
 
@@ -69,8 +70,9 @@ class PyDataset:
     @property
     def num_batches(self):
         """Batches in one epoch; None where there is no end."""
-        if hasattr(self, "__len__"):
-            return len(self)
+        count = getattr(self, "__len__", None)
+        if count is not None:
+            return count()
         raise NotImplementedError(f"{type(self).__name__} must say how many batches it has: write __len__(self), or the property num_batches (None: no end).")
 
     def on_epoch_begin(self):
@@ -129,7 +131,7 @@ def _pool(dataset, workers, processes):
     return concurrent.futures.ProcessPoolExecutor(workers, context, _adopt, (dataset,)), _item
 
 
-_adopted = None  # the data set, in a worker process
+_adopted: Any = None  # the data set, in a worker process
 
 
 def _adopt(dataset):

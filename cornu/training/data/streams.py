@@ -166,8 +166,7 @@ def _count(source):
     try:
         return len(source)
     except TypeError:  # it has no length, or an endless one
-        cardinality = getattr(source, "cardinality", None)
-        count = int(cardinality()) if callable(cardinality) else -1
+        count = int(source.cardinality()) if hasattr(source, "cardinality") else -1
         return count if count >= 0 else None
 
 
