@@ -20,6 +20,8 @@ def to_arrays(structure, name):
     """
     if structure is None:
         return None
+    if isinstance(structure, np.ndarray):
+        return _computable(structure, name)
     if isinstance(structure, Mapping):
         return {key: to_arrays(part, f"{name}[{key!r}]") for key, part in structure.items()}
     if isinstance(structure, (list, tuple)) and structure and not is_numbers(structure):
@@ -110,6 +112,11 @@ def _narrowed(array, name):
 
 def named_leaves(structure, name):
     """Pairs (name, array) of the leaves of `structure`, as errors call them."""
+    if structure is None:
+        return
+    if isinstance(structure, np.ndarray):
+        yield name, structure
+        return
     for path, leaf in tree.flatten_with_path(structure):
         if leaf is not None:
             yield name + "".join(f"[{key!r}]" for key in path), leaf
@@ -131,7 +138,7 @@ def check_lengths(x, y=None, sample_weight=None):
             raise ValueError(f"{name} is empty: its shape is {array.shape}, it has no samples.")
     lengths = {array.shape[0] for _, array in leaves}
     if len(lengths) == 1:
-        return lengths.pop()
+        return leaves[0][1].shape[0]
     shown = leaves if len(leaves) <= 12 else leaves[:12]
     hint = ""
     if isinstance(x, (list, tuple)) and len(x) > 1 and y is not None and len(x) in {array.shape[0] for _, array in named_leaves(y, "y")}:
@@ -141,15 +148,19 @@ def check_lengths(x, y=None, sample_weight=None):
     )
 
 
+@np.errstate(all="ignore")
+def _sum(array):
+    return np.add.reduce(array, axis=None)
+
+
 def warn_not_finite(x, y=None, sample_weight=None):
     """A warning for each array of floats that holds NaN or infinity, with how many. One sum an array where all is well."""
     for part, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")):
         for leaf_name, array in named_leaves(part, name):
             if array.dtype.kind != "f":
                 continue
-            with np.errstate(all="ignore"):
-                if np.isfinite(np.add.reduce(array, axis=None)):
-                    continue
+            if np.isfinite(_sum(array)):
+                continue
             nan, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
             found = " and ".join(f"{count} {what}" for count, what in ((nan, "NaN"), (infinite, "infinite")) if count)
             if found:

@@ -31,7 +31,7 @@ def is_indexed(x):
 
 def is_stream(x):
     """Whether `x` yields batches."""
-    if isinstance(x, (list, tuple, dict, str, bytes, set, frozenset, range)) or is_array_like(x):
+    if isinstance(x, (np.ndarray, list, tuple, dict, str, bytes, set, frozenset, range)) or is_array_like(x):
         return False
     return is_indexed(x) or hasattr(x, "__iter__") or hasattr(x, "__next__")
 
