@@ -1,0 +1,513 @@
+"""Epochs, callbacks and dispatch: how many steps of a model one call of a compiled program covers.
+
+Data in memory goes to the device once; a program takes its batches there by the epoch's order and runs many steps in one call, as many as keep
+the progress bar alive. A step that takes long, and any step that a callback listens to, is a call of its own.
+"""
+
+import itertools
+import sys
+import time
+
+import numpy as np
+
+from cornu import backends, tree
+from cornu.backends import protocol
+from cornu.training.step import Step, Unforeseen, scalars
+
+SECONDS = 0.07  # what one dispatch should take
+SLOW = 0.002  # seconds a step above which a call of its own costs nothing that matters
+WORTHWHILE = 256  # steps after which it pays to compile a second program that saves tens of microseconds a step
+RESIDENT = 2**30  # bytes of training data that may lie on the device
+CHUNK = 2**24  # bytes of data that go to the device at a time otherwise
+
+
+# -- what a dispatch reads ----------------------------------------------------------------------------------------------------------------
+
+
+def _split(structure):
+    """The arrays of a batch, and the batch with their places for them."""
+    leaves = []
+
+    def place(leaf):
+        if leaf is None:
+            return None
+        leaves.append(leaf)
+        return len(leaves) - 1
+
+    return leaves, tree.map_structure(place, structure)
+
+
+def _join(leaves, places):
+    return tree.map_structure(lambda place: leaves[place], places, none_is_leaf=False)
+
+
+def _bucket(count):
+    """`count` rounded up by at most a sixteenth, so that data of nearly the same length needs no other program."""
+    grain = 1 << max(count.bit_length() - 5, 0)
+    return -(-count // grain) * grain
+
+
+def _aligned(shape, dtype):
+    """Memory for an array that engines can use as it lies."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+class Resident:
+    """Arrays on the device; a dispatch names the rows."""
+
+    many = True
+
+    def __init__(self, data):
+        self.data, self.size = data, data.batch_size
+        leaves, self.places = _split(data.arrays)
+        self.leaves = [backends.current().share(self._padded(leaf)) for leaf in leaves]
+
+    @staticmethod
+    def _padded(array):
+        rows = _bucket(len(array))
+        placed = _aligned((rows, *array.shape[1:]), array.dtype)
+        placed[: len(array)] = array
+        placed[len(array) :] = 0
+        return placed
+
+    def begin(self, epoch):
+        order = self.data.order(epoch)
+        self.rows = self.data.num_samples if order is None else len(order)
+        self.order = None
+        if order is not None:
+            padded = np.zeros(_bucket(self.rows), np.int32)
+            padded[: self.rows] = order
+            self.order = backends.current().share(padded)
+        self.rows = min(self.rows, self.data.num_batches * self.size)
+        return self
+
+    def program(self, first, count, many):
+        size = self.size if many else min(self.size, self.rows - first * self.size)
+
+        def fetch(numbers, leaves, order):
+            def rows(i):
+                start = protocol.add(protocol.multiply(i, size), protocol.multiply(numbers[0], self.size))
+                if order is None:
+                    zero = backends.array(0, "int32")
+                    return _join([protocol.dynamic_slice(leaf, [start] + [zero] * (leaf.ndim - 1), (size, *leaf.shape[1:])) for leaf in leaves], self.places)
+                chosen = protocol.dynamic_slice(order, [start], (size,))
+                return _join([protocol.getitem(leaf, chosen) for leaf in leaves], self.places)
+
+            return rows
+
+        return (many, size, self.order is None, repr(self.places), "rows"), fetch, first, (self.leaves, self.order)
+
+
+class Chunks:
+    """Arrays on the host; a dispatch takes a batch, or many of them."""
+
+    many = True
+
+    def __init__(self, data):
+        self.data, self.size = data, data.batch_size
+        leaves, self.places = _split(data.arrays)
+        self.leaves = leaves
+        batch_bytes = sum(leaf.nbytes for leaf in leaves) * self.size // data.num_samples + 1
+        full = max(data.num_batches - 1, 1)
+        self.length = 1 << max(min(full - 1, 127, CHUNK // batch_bytes - 1).bit_length(), 0) if CHUNK > batch_bytes else 1
+
+    def begin(self, epoch):
+        self.order = self.data.order(epoch)
+        self.rows = self.data.num_samples if self.order is None else len(self.order)
+        self.rows = min(self.rows, self.data.num_batches * self.size)
+        return self
+
+    def _rows(self, start, stop):
+        return [leaf[start:stop] if self.order is None else leaf[self.order[start:stop]] for leaf in self.leaves]
+
+    def program(self, first, count, many):
+        start = first * self.size
+        stop = min(start + count * self.size, self.rows)
+        if not many:
+            return (False, repr(self.places), "batch"), lambda numbers, leaves: lambda i: _join(leaves, self.places), 0, (self._rows(start, stop),)
+        whole, chunk = self.length * self.size, []
+        for rows in self._rows(start, stop):
+            if len(rows) < whole:
+                grown = np.zeros((whole, *rows.shape[1:]), rows.dtype)
+                grown[: len(rows)] = rows
+                rows = grown
+            chunk.append(rows.reshape(self.length, self.size, *rows.shape[1:]))
+
+        def fetch(numbers, leaves):
+            return lambda i: _join([protocol.getitem(leaf, i) for leaf in leaves], self.places)
+
+        return (True, repr(self.places), "chunk"), fetch, 0, (chunk,)
+
+
+class Stream:
+    """Batches one by one."""
+
+    many = False
+
+    def program(self, batch):
+        leaves, places = _split(batch)
+        return (False, repr(places), "batch"), lambda numbers, leaves: lambda i: _join(leaves, places), 0, (leaves,)
+
+
+# -- running ------------------------------------------------------------------------------------------------------------------------------
+
+
+class Runner:
+    """A model's step in its compiled forms, with the values that it works on between two looks at the variables.
+
+    Args:
+        model: the model.
+        mode: "train", "test" or "predict".
+    """
+
+    def __init__(self, model, mode):
+        self.model, self.mode = model, mode
+        self.step = Step(model, mode)
+        self.eager = model.run_eagerly
+        self.compiles = backends.current().COMPILES and not self.eager
+        self.backend = backends.current()
+        self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
+        self.values = None
+        self.fresh = False  # whether the metrics begin anew with the next dispatch
+        self.names = []
+        self._forget()
+
+    def _forget(self):
+        self.programs = {}
+        self.many = None  # the form in use: whether a program runs many steps
+        self.rates = {}  # form -> seconds a step
+        self.warm = set()
+        self.steps = 0
+
+    def refresh(self):
+        """Take note of layers that were added, frozen or replaced."""
+        if self.step.collect():
+            self._forget()
+        return self
+
+    # the values
+
+    def load(self):
+        """Take the variables' values. What somebody else holds too is copied, since the memory of the values is used again."""
+        kind, values = self.backend.ARRAY, []
+        donates = self.mode == "train" and self.compiles
+        for variable in self.step.variables:
+            value = variable._value
+            if not isinstance(value, kind):
+                value = variable._raw()
+            if donates and sys.getrefcount(value) > 3:  # the variable, `value` and the call
+                value = self.backend.copy(value)
+            values.append(value)
+        self.values = values
+
+    def sync(self):
+        """Give the variables their values."""
+        if self.values is not None:
+            for variable, value in zip(self.step.variables, self.values, strict=True):
+                variable._value = value
+            self.values = None
+
+    # one dispatch
+
+    def run(self, key, fetch, first, count, data):
+        """Run `count` steps on what `fetch` takes from `data`, by the program `key`; gives its output."""
+        while True:
+            if self.values is None:
+                self.load()
+            try:
+                if not self.compiles:
+                    return self._eagerly(fetch, first, data)
+                program = self.programs.get(key)
+                if program is None:
+                    program = self.programs[key] = self._compiled(fetch, key[0])
+                numbers = np.array([first, count, self.fresh], np.int32)
+                changed, output = program(self.values, numbers, *data)
+                if self.mode == "train":
+                    self.values = changed
+                else:
+                    for i, value in zip(self.touched, changed, strict=True):
+                        self.values[i] = value
+                self.fresh = False
+                return output
+            except Unforeseen as found:
+                self._adopt(found.variables)
+
+    def _adopt(self, variables):
+        """Have variables in the state that the step turned out to change."""
+        held = {id(variable): value for variable, value in zip(self.step.variables, self.values, strict=True)}
+        self.step.adopt(variables)
+        self.programs = {}
+        self.load()
+        self.values = [held.get(id(variable), value) for variable, value in zip(self.step.variables, self.values, strict=True)]
+
+    def _eagerly(self, fetch, first, data):
+        values = self.step.reset(self.values) if self.fresh else self.values
+        values, output = self.plain(values, tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False))
+        self.values, self.fresh = values, False
+        return output
+
+    def _compiled(self, fetch, many):
+        step, mode = self.step, self.mode
+
+        def begin(values, numbers):
+            if mode == "predict":
+                return values
+            anew = protocol.not_equal(numbers[2], 0)
+            return [old if new is old else protocol.where(anew, new, old) for new, old in zip(step.reset(values), values, strict=True)]
+
+        def returned(values):
+            self.touched = step.touched
+            return values if mode == "train" else [values[i] for i in step.touched]
+
+        def packed(output):
+            if mode == "predict":
+                return output
+            self.names, found = scalars(output)
+            return found
+
+        def one(values, numbers, *data):
+            values, output = step(begin(values, numbers), fetch(numbers, *data)(backends.array(0, "int32")))
+            if mode == "test":
+                step.touched = sorted({*step.touched, *step.cleared})
+            return returned(values), packed(output)
+
+        def several(values, numbers, *data):
+            batch, values = fetch(numbers, *data), begin(values, numbers)
+            i, logs = backends.array(0, "int32"), None
+            if step.logs_each_step:  # the form of the logs must be known before the loop
+                values, logs = step(values, batch(i))
+                i, logs = backends.array(1, "int32"), packed(logs)
+
+            def body(state):
+                i, values, _ = state
+                values, logs = step(values, batch(i), result=False)
+                return protocol.add(i, backends.array(1, "int32")), values, packed(logs) if step.logs_each_step else None
+
+            i, values, logs = protocol.while_loop(lambda state: protocol.less(state[0], numbers[1]), body, (i, values, logs))
+            step.touched = sorted({*step.touched, *step.cleared})
+            return returned(values), logs if step.logs_each_step else packed(step.result(values))
+
+        def outputs(values, numbers, *data):
+            batch = fetch(numbers, *data)
+            length = data[0][0].shape[0]
+
+            def body(values, i):
+                return step(values, batch(i))
+
+            values, found = protocol.scan(body, values, protocol.arange(0, length, 1, "int32"), length, False)
+            merge = lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:]))
+            return returned(values), tree.map_structure(merge, found)
+
+        if many:
+            return self.backend.compile(outputs if mode == "predict" else several, donate=(0,) if mode == "train" else ())
+        return self.backend.compile(one, donate=(0,) if mode == "train" else ())
+
+    def read(self, output):
+        """The logs of a dispatch as a dictionary of floats, in the order of the alphabet as Keras has them."""
+        if isinstance(output, dict):
+            logs = output
+        else:
+            numbers, rest = output
+            logs = dict(zip(self.names, self.backend.numpy(numbers).tolist() if numbers is not None else ()), **rest)
+        return {name: _number(logs[name]) for name in sorted(logs)}
+
+    def wait(self):
+        self.backend.block(self.values)
+
+    # how many steps
+
+    def pace(self, left, feed):
+        """(whether by a program of many steps, how many steps, whether to measure) for the next dispatch when `left` whole batches are."""
+        if not self.compiles or not feed.many:
+            return False, 1, False
+        if self.many is None:
+            self.many = self.mode == "train" and not self.step.logs_each_step and self._looks_cheap(feed.size)
+        rate = self.rates.get(self.many)
+        if rate is not None and (not self.many) not in self.rates and self._other_may_be_better(rate):
+            self.many, rate = not self.many, None
+        most = getattr(feed, "length", left) if self.many else left
+        if self.many not in self.warm:
+            return self.many, min(left, most, 1 if self.mode == "train" else most), False
+        if rate is None:
+            return self.many, min(8, left, most), True
+        return self.many, max(1, min(left, most, int(SECONDS / rate))), False
+
+    def _looks_cheap(self, size):
+        return sum(variable.size for variable in self.step.groups[0]) * size * 6 < 1e8
+
+    def _other_may_be_better(self, rate):
+        if self.many:
+            return rate > SLOW and self.mode == "train"
+        return rate < SLOW and self.steps >= WORTHWHILE and not (self.mode == "predict" and self.step.touched)
+
+    def measured(self, many, count, seconds):
+        """Take note of the time of `count` steps; None for the first of a form, which was compiled."""
+        self.warm.add(many)
+        self.steps += count
+        if seconds is not None:
+            self.rates[many] = seconds / count
+            other = self.rates.get(not many)
+            if other is not None and other < self.rates[many]:
+                self.many = not many
+
+    def over(self, feed, listening=None, per=1):
+        """All batches of an epoch on `feed`; yields (batches done, output) after each dispatch.
+
+        Args:
+            listening: what to call with the number of the batch before each `per` steps, where a callback wants to see them; else None.
+            per: steps between two such calls.
+        """
+        total, done = -(-feed.rows // feed.size), 0
+        full = feed.rows // feed.size
+        while done < total:
+            measure, many = False, False
+            if listening is not None:
+                count = min(per, total - done)
+                listening(done)
+                for i in range(done, done + count):
+                    output = self.run(*_at(feed.program(i, 1, False), 1))
+            elif done == full:
+                count, output = 1, self.run(*_at(feed.program(done, 1, False), 1))
+            else:
+                many, count, measure = self.pace(full - done, feed)
+                if measure:
+                    self.wait()
+                    start = time.perf_counter()
+                if many:
+                    output = self.run(*_at(feed.program(done, count, True), count))
+                elif self.mode == "predict":
+                    count, output = 1, self.run(*_at(feed.program(done, 1, False), 1))
+                else:
+                    for i in range(done, done + count):
+                        output = self.run(*_at(feed.program(i, 1, False), 1))
+                if measure:
+                    self.backend.block(output)
+                    self.wait()
+                self.measured(many, count, time.perf_counter() - start if measure else None)
+            done += count
+            yield done, output
+
+
+def _at(program, count):
+    key, fetch, first, data = program
+    return key, fetch, first, count, data
+
+
+def _number(value):
+    if isinstance(value, float):
+        return value
+    value = backends.numpy(value) if not isinstance(value, (int, bool)) else value
+    return float(value) if np.ndim(value) == 0 else value
+
+
+# -- fit, evaluate, predict ---------------------------------------------------------------------------------------------------------------
+
+
+def epoch(runner, data, feed, number, callbacks, per=1):
+    """One pass of training or testing; returns the logs at its end, or None where there was no batch."""
+    mode, model = runner.mode, runner.model
+    begin, end, passed = (getattr(callbacks, f"on_{mode}_{what}") for what in ("batch_begin", "batch_end", "steps"))
+    listening = callbacks.listens_to_batches(mode)
+    runner.fresh, runner.values, output, logs, done = True, None, None, None, 0
+
+    def on_begin(batch):
+        runner.sync()
+        begin(batch)
+
+    try:
+        if feed is None:
+            stream, batches = Stream(), data.batches(number)
+            while True:
+                group = list(itertools.islice(batches, per if listening else 1))
+                if not group:
+                    break
+                if listening:
+                    on_begin(done)
+                for batch in group:
+                    output = runner.run(*_at(stream.program(batch), 1))
+                done += len(group)
+                logs = _after(runner, output, done, data.num_batches, listening, end, passed)
+                if listening and model.stop_training and mode == "train":
+                    break
+            batches.close()
+        else:
+            total = data.num_batches
+            for done, output in runner.over(feed.begin(number), on_begin if listening else None, per):
+                logs = _after(runner, output, done, total, listening, end, passed)
+                if listening and model.stop_training and mode == "train":
+                    break
+    finally:
+        runner.sync()
+    if output is None:
+        return None
+    return logs if logs is not None else runner.read(output)
+
+
+def _after(runner, output, done, total, listening, end, passed):
+    if listening:
+        logs = runner.read(output)
+        runner.sync()
+        end(done - 1, logs)
+        return logs
+    passed(done, total, lambda: runner.read(output))
+    return None
+
+
+def feed_of(runner, data):
+    """Where the batches of data in memory lie; None for a stream."""
+    if data.arrays is None:
+        return None
+    if runner.mode == "train" and runner.compiles and data.num_batches > 1:
+        leaves = [leaf for leaf in tree.flatten(data.arrays) if leaf is not None]
+        if sum(leaf.nbytes for leaf in leaves) <= RESIDENT:
+            return Resident(data)
+    return Chunks(data)
+
+
+def predict(runner, data, callbacks):
+    """The outputs for all batches, as NumPy arrays put end to end."""
+    found, waiting = [], []
+    listening = callbacks is not None and callbacks.listens_to_batches("predict")
+    numpy = runner.backend.numpy
+
+    def take(keep):
+        while len(waiting) > keep:
+            output, rows = waiting.pop(0)
+            found.append(tree.map_structure(lambda y: numpy(y)[:rows], output))
+
+    feed, done = feed_of(runner, data), 0
+    runner.values = None
+    try:
+        if feed is None:
+            stream = Stream()
+            for batch in data.batches(0):
+                if listening:
+                    callbacks.on_predict_batch_begin(done)
+                waiting.append((runner.run(*_at(stream.program(batch), 1)), None))
+                done += 1
+                _predicted(callbacks, listening, done, data.num_batches, take, found)
+        else:
+            before = 0
+            feed.begin(0)
+            for done, output in runner.over(feed, callbacks.on_predict_batch_begin if listening else None):
+                waiting.append((output, min((done - before) * feed.size, feed.rows - before * feed.size)))
+                before = done
+                _predicted(callbacks, listening, done, data.num_batches, take, found)
+        take(0)
+    finally:
+        runner.sync()
+    if not found:
+        raise ValueError("predict: the data gave no batch.")
+    return found[0] if len(found) == 1 else tree.map_structure(lambda *parts: np.concatenate(parts), *found)
+
+
+def _predicted(callbacks, listening, done, total, take, found):
+    take(0 if listening else 2)
+    if listening:
+        callbacks.on_predict_batch_end(done - 1, {"outputs": found[-1]})
+    elif callbacks is not None:
+        callbacks.on_predict_steps(done, total, None)
