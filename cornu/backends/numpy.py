@@ -37,6 +37,10 @@ def array(x, dtype=None):
     return np.asarray(x, dtype)
 
 
+def share(x):
+    return x
+
+
 def is_array(x):
     return isinstance(x, (np.ndarray, Traced))
 
@@ -137,18 +141,18 @@ def custom_gradient(function, arguments):
     tape = numpy_tape.innermost(tree.flatten(arguments))
     if tape is None:
         return function(*arguments)[0]
-    values = tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), arguments)
-    value = tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), custom_gradient(function, values))
+    values = [tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), x) for x in arguments]
+    nested = numpy_tape.innermost(tree.flatten(values)) is not None
+    value, known = (custom_gradient(function, values), None) if nested else function(*values)
+    value = tree.map_structure(lambda x: numpy_tape.unwrap(x, tape), value)
     sources = [(i, x) for i, x in enumerate(tree.flatten(arguments)) if type(x) is Traced and x.node.tape is tape]
 
     def pull(gradients):
-        _, pullback = function(*values)
-        found = pullback(tree.pack_sequence_as(value, gradients if type(gradients) is tuple else [gradients]))
-        found = tree.flatten(found)
+        pullback = known or function(*values)[1]  # for a tape further out, from values that it traces
+        found = tree.flatten(pullback(tree.pack_sequence_as(value, gradients if type(gradients) is tuple else [gradients])))
         return [(x, found[i]) for i, x in sources if found[i] is not None]
 
-    outs = tape.record(tuple(map(array, tree.flatten(value))), pull)
-    return tree.pack_sequence_as(value, outs)
+    return tree.pack_sequence_as(value, tape.record(tuple(map(array, tree.flatten(value))), pull))
 
 
 def remat(function, arguments):
@@ -181,7 +185,7 @@ def infer(function, specs):
             return np.zeros([filling if n is UNKNOWN else n for n in x.shape], x.dtype) if type(x) is Spec else x
 
         with scopes.StatelessScope(), Quiet():
-            return function(*tree.map_structure(zeros, specs))
+            return function(*(tree.map_structure(zeros, spec) for spec in specs))
 
     def spec(one, other):
         return None if one is None else Spec([n if n == m else UNKNOWN for n, m in zip(np.shape(one), np.shape(other), strict=True)], dtype(array(one)))

@@ -426,7 +426,7 @@ def value_and_grad(function, arrays):
         ValueError: the first result is not a scalar.
     """
     with Quiet(), Tape() as tape:
-        leaves = [tape.record(x, None) if x.dtype in DIFFERENTIABLE else x for x in map(_array, tree.flatten(arrays))]
+        leaves = [tape.record((x,), None)[0] if x.dtype in DIFFERENTIABLE else x for x in map(_array, tree.flatten(arrays))]
         value, aux = function(tree.pack_sequence_as(arrays, leaves))
         if value.shape != ():
             raise ValueError(f"value_and_grad: wanted a scalar to differentiate; got the shape {value.shape}.")

@@ -85,24 +85,22 @@ class Node:
 
 
 class Tape:
-    """The nodes in the order in which they were made. Inside a `with`; what is traced on it later is a plain value."""
+    """The nodes in the order in which they were made. Open inside a `with`; what was traced on it is a plain value afterwards."""
 
     def __enter__(self):
-        self.nodes, self.depth = [], _state.depth
+        self.nodes, self.depth, self.open = [], _state.depth, True
         _state.depth += 1
         return self
 
     def __exit__(self, *_):
-        self.nodes = None
+        self.nodes, self.open = [], False
         _state.depth -= 1
 
-    def record(self, out, pull):
-        """`out`, an array or a tuple of arrays, traced."""
-        several = type(out) is tuple
-        node = Node(self, out if several else (out,), pull)
+    def record(self, outs, pull):
+        """The arrays `outs`, traced; integers among them as they are."""
+        node = Node(self, outs, pull)
         self.nodes.append(node)
-        outs = tuple(Traced(x, node, i) if x.dtype in DIFFERENTIABLE else x for i, x in enumerate(node.outs))
-        return outs if several else outs[0]
+        return [Traced(x, node, i) if x.dtype in DIFFERENTIABLE else x for i, x in enumerate(outs)]
 
     def backward(self, value, inputs):
         """The gradients of the scalar `value` by the traced `inputs`."""
@@ -175,7 +173,7 @@ def _lift(name, forward):
             return out if type(out) is np.ndarray else tuple(map(np.asarray, out)) if type(out) is tuple else np.asarray(out)
         values = [type(x)([unwrap(item, tape) for item in x]) if type(x) in (list, tuple) else unwrap(x, tape) for x in args]
         out = call(*values)
-        if tape.nodes is None or name in STILL:
+        if not tape.open or name in STILL:
             return out
         rules, sources = RULES[name], []
         for rule, x in zip(rules, args):
@@ -188,7 +186,9 @@ def _lift(name, forward):
             for rule, source, i in sources:
                 yield source, rule(gradient, out, *values) if i is None else rule(i, gradient, out, *values)
 
-        return tape.record(out, pull) if sources else out
+        if not sources:
+            return out
+        return tuple(tape.record(out, pull)) if type(out) is tuple else tape.record((out,), pull)[0]
 
     call.__name__ = call.__qualname__ = name
     return call
