@@ -18,11 +18,13 @@ import pickle
 import select
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _process = None
+_home = tempfile.TemporaryDirectory(prefix="cornu-oracle-")  # Keras writes a keras.json when it starts
 
 
 class OracleError(Exception):
@@ -84,7 +86,7 @@ def _serving():
             left_out = os.environ.get("CORNU_ORACLE") == "none"
             reason = "no oracle: `make test` puts the newest Keras into .venv-oracle, or set CORNU_ORACLE to a Python that has it"
             (pytest.fail if os.environ.get("CI") and not left_out else pytest.skip)("CORNU_ORACLE=none" if left_out else reason)
-        environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
+        environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore", "KERAS_HOME": _home.name}
         environment.pop("PYTHONPATH", None)
         server = [str(python), str(_ROOT / "tests" / "oracle_server.py")]
         _process = subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0)

@@ -166,6 +166,8 @@ def _download(origin, out, path):
                 raise ConnectionError(f"the connection ended after {got:,} of {total:,} bytes")
     except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise ConnectionError(
             f"{path.name} is not in the cache and could not be downloaded: {reason}.\n"
             f"Without a network: fetch\n    {origin}\non another machine and put it here:\n    {path}"
