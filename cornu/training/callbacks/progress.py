@@ -98,12 +98,13 @@ class Progbar:
             filled = self.width * min(current, self.target) // max(self.target, 1)
             count = f"\x1b[1m{current:>{digits}}/{self.target}\x1b[0m"
             bar = f" \x1b[32m{'━' * filled}\x1b[0m\x1b[37m{'━' * (self.width - filled)}\x1b[0m"
-            clock = f"{spent:.0f}s" if final else _clock(a_step * (self.target - current))
+            begun = self._first is None or current <= self._first[0]  # compiling is in all that was measured yet: no estimate
+            clock = f"{spent:.0f}s" if final else _clock(spent if begun else a_step * (self.target - current))
         return f"{count}{bar} \x1b[1m{clock}\x1b[0m {_short(a_step)}/{self.unit_name}{metrics}"
 
     def _time_a_step(self):
         steps, now = self._last
-        if self._first is not None and steps > self._first[0]:
+        if self._first is not None and steps >= 2 * self._first[0]:  # else too few are left
             return (now - self._first[1]) / (steps - self._first[0])
         return (now - self._start) / max(steps, 1)
 

@@ -73,7 +73,7 @@ class StreamData:
     def __init__(self, source, shuffle=True, class_weight=None, steps=None, seed=0):
         self.source, self.shuffle, self.class_weight, self.steps, self.seed = source, shuffle, class_weight, steps, seed
         self.once = hasattr(source, "__next__")
-        self.exhausted = False
+        self.exhausted = self._said_ended = False
         getattr(source, "workers", None)  # a PyDataset warns here if its __init__ never called ours
         self.available = None if self.once else _count(source)
         if self.available == 0:
@@ -107,13 +107,14 @@ class StreamData:
                 break
         if wanted is not None and given == self.available:
             self._finish()
-        if self.once and self.exhausted and (wanted is not None or not given):
+        if self.once and self.exhausted and not self._said_ended and (wanted is not None or not given):
             self._say_ended(given, wanted, epoch)
         elif wanted is not None and given < wanted and not self.once:
             self.available = self.num_batches = given
             warn(f"{wanted} steps were asked for, but {kind_name(self.source)} gave {given} and ended: {given} are used.")
 
     def _say_ended(self, given, wanted, epoch):
+        self._said_ended = True
         asked = f"{wanted} batches an epoch were asked for" if wanted is not None else "an epoch needs at least one batch"
         warn(f"x is {kind_name(self.source)} that ended: {asked}, and epoch {epoch + 1} got {given}. Let it yield for ever, or give fewer steps or epochs.")
 
