@@ -54,7 +54,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
     else:
         below = ops.multiply(ops.subtract(x, threshold), negative_slope) if negative_slope else ops.zeros_like(x)
-        y = ops.where(ops.greater_equal(x, threshold), x, below)
+        y = ops.where(ops.greater(x, threshold), x, below)
     return y if max_value is None else ops.minimum(y, max_value)
 
 

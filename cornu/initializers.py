@@ -180,8 +180,8 @@ class VarianceScaling(RandomInitializer):
         mode: n is the number of inputs of a unit ("fan_in"), of its outputs ("fan_out"), or their mean ("fan_avg").
         distribution: "truncated_normal" (or "normal"), "untruncated_normal", "uniform".
         seed: see `RandomInitializer`.
-        input_axes: axes of the kernel that inputs run along; by default all but the last, since a kernel is (..., inputs, outputs).
-        output_axes: axes that outputs run along; by default the last. Axes in neither are windows, which count for both.
+        input_axes: axes of the kernel that inputs run along, where it is not (window, inputs, outputs).
+        output_axes: axes that outputs run along; given together with `input_axes`.
 
     Raises:
         ValueError: `scale` is not positive, or an unknown name.
@@ -201,6 +201,8 @@ class VarianceScaling(RandomInitializer):
         super().setup()
         if not self.scale > 0:
             raise ValueError(f"{type(self).__name__}: scale must be above 0; got {self.scale!r}.")
+        if (self.input_axes is None) != (self.output_axes is None):
+            raise ValueError(f"{type(self).__name__}: input_axes and output_axes go together; got {self.input_axes!r} and {self.output_axes!r}.")
         if self.mode not in _MODES:
             raise ValueError(f"{type(self).__name__}: mode must be one of {', '.join(_MODES)}; got {self.mode!r}.")
         self.distribution = "truncated_normal" if str(self.distribution).lower() == "normal" else str(self.distribution).lower()
@@ -365,12 +367,10 @@ def compute_fans(shape, input_axes=None, output_axes=None):
     """
     if len(shape) < 2:
         return (math.prod(shape),) * 2
-    positive = lambda axes: None if axes is None else {shapes.normalize_axis(axis, len(shape), "compute_fans") for axis in ((axes,) if isinstance(axes, int) else axes)}
-    inputs, outputs = positive(input_axes), positive(output_axes)
-    inputs = {len(shape) - 2} if inputs is None else inputs
-    outputs = {len(shape) - 1} if outputs is None else outputs
-    window = math.prod(size for axis, size in enumerate(shape) if axis not in inputs | outputs)
-    return tuple(window * math.prod(shape[axis] for axis in axes) for axes in (inputs, outputs))
+    if input_axes is None or output_axes is None:
+        window = math.prod(shape[:-2])
+        return window * shape[-2], window * shape[-1]
+    return tuple(math.prod(shape[axis] for axis in shapes.normalize_axes(axes, len(shape), "compute_fans")) for axes in (input_axes, output_axes))
 
 
 def _affine(x, scale, shift):

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from cornu import dtypes, scopes, shapes
+from cornu import dtypes, scopes, serialization, shapes
 from cornu.backends import array, canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops import control
@@ -80,6 +80,9 @@ class SeedGenerator:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+serialization.own(SeedGenerator, "keras.random")
 
 
 def _key_words(seed):

@@ -175,7 +175,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         first_decay_steps: length of the first cosine in steps, above 0.
         t_mul: factor of lengths, at least 1.
         m_mul: factor of heights.
-        alpha: the last rate of each as a fraction of its first.
+        alpha: the lowest rate as a fraction of the first.
         name: shown in configs.
 
     Source: Loshchilov and Hutter, 2016.
@@ -200,8 +200,8 @@ class CosineDecayRestarts(LearningRateSchedule):
             restarts = ops.floor(ops.log(1 - share * (1 - self.t_mul)) / math.log(self.t_mul))
             past = (1 - self.t_mul**restarts) / (1 - self.t_mul)
             share = (share - past) / self.t_mul**restarts
-        height = self.m_mul**restarts * self.initial_learning_rate
-        return height * ((1 - self.alpha) * 0.5 * (1 + ops.cos(share * math.pi)) + self.alpha)
+        cosine = self.m_mul**restarts * 0.5 * (1 + ops.cos(share * math.pi))
+        return ((1 - self.alpha) * cosine + self.alpha) * self.initial_learning_rate
 
 
 _, serialize, deserialize = registry.namespace(
