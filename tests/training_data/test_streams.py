@@ -140,6 +140,16 @@ def test_structural_recognition_of_tf_data():
     assert data.adapt(Dataset(3)).num_batches == 3
 
 
+def test_single_samples_are_refused():
+    """As torch's Dataset, told by what it can do."""
+
+    class Dataset:
+        __getitem__, __len__ = (lambda self, i: batch(i)), (lambda self: 3)
+
+    with pytest.raises(ValueError, match=r"a Dataset with __getitem__ and __len__ alone gives single samples.*DataLoader"):
+        data.adapt(Dataset())
+
+
 def test_targets_apart_are_refused():
     with pytest.raises(ValueError, match="x is a generator: y must come with its batches"):
         data.adapt(generator(1), X)

@@ -4,7 +4,7 @@ import random
 
 from cornu.training.data.arrays import ArrayData
 from cornu.training.data.py_dataset import PyDataset as PyDataset
-from cornu.training.data.sources import ACCEPTED, is_stream, kind_name
+from cornu.training.data.sources import ACCEPTED, is_samples, is_stream, kind_name
 from cornu.training.data.splits import pack_x_y_sample_weight as pack_x_y_sample_weight
 from cornu.training.data.splits import split_dataset as split_dataset
 from cornu.training.data.splits import train_validation_split as train_validation_split
@@ -35,8 +35,11 @@ def adapt(x, y=None, sample_weight=None, batch_size=None, shuffle=True, class_we
         raise ValueError(f'shuffle: wanted True, False or "batch"; got {shuffle!r}.')
     seed = random.randint(1, 10**9) if seed is None else int(seed)
     if not is_stream(x):
-        if hasattr(x, "__getitem__") and hasattr(x, "__len__") and type(x).__module__.split(".")[0] == "torch" and not hasattr(x, "__array__"):
-            raise ValueError(f"x is a torch {type(x).__name__}, which gives single samples. Batch them: torch.utils.data.DataLoader(x, batch_size=32).")
+        if is_samples(x):
+            raise ValueError(
+                f"x: a {type(x).__name__} with __getitem__ and __len__ alone gives single samples, it seems. Batch them: "
+                "torch.utils.data.DataLoader(x, batch_size=32), or make it a keras.utils.PyDataset whose __getitem__ gives batches."
+            )
         if isinstance(x, (str, bytes, set, frozenset)):
             raise ValueError(f"x: data of type {type(x).__name__} is not understood. Wanted {ACCEPTED}.")
         return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight, steps, seed)

@@ -36,6 +36,11 @@ def is_stream(x):
     return is_indexed(x) or hasattr(x, "__iter__") or hasattr(x, "__next__")
 
 
+def is_samples(x):
+    """Whether `x` gives samples one by one, as torch's Dataset does."""
+    return hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, (list, tuple, dict, str, bytes, range)) and not is_array_like(x)
+
+
 def kind_name(x):
     """What errors call a stream."""
     if is_indexed(x):
