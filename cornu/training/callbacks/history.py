@@ -70,9 +70,11 @@ class History(Callback):
             figure = Figure(figsize=size, layout="constrained")
         for place, name in enumerate(names, 1):
             axes = figure.add_subplot(rows, columns, place)
-            for key, label, style in ((name, "training", {"color": "#1f6fb4"}), (f"val_{name}", "validation", {"color": "#e07b1f", "linestyle": "--"})):
+            for key, label, color, line in ((name, "training", "#1f6fb4", "-"), (f"val_{name}", "validation", "#e07b1f", "--")):
                 if values := curves.get(key):
-                    axes.plot(self._epochs_of(values), values, label=label, marker="o" if len(values) <= 30 else None, markersize=3, **style)
+                    axes.plot(
+                        self._epochs_of(values), values, label=label, color=color, linestyle=line, marker="o" if len(values) <= 30 else None, markersize=3
+                    )
             axes.set_title(name.replace("_", " "))
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
