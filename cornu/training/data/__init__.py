@@ -4,6 +4,7 @@ import random
 
 from cornu.training.data.arrays import ArrayData
 from cornu.training.data.py_dataset import PyDataset as PyDataset
+from cornu.training.data.py_dataset import PyDataset as Sequence
 from cornu.training.data.sources import ACCEPTED, is_samples, is_stream, kind_name
 from cornu.training.data.splits import pack_x_y_sample_weight as pack_x_y_sample_weight
 from cornu.training.data.splits import split_dataset as split_dataset
