@@ -105,6 +105,19 @@ def set_global_seed(seed):
     _global[0] = None if seed is None else SeedGenerator(seed, name="global_seed_generator")
 
 
+def set_random_seed(seed):
+    """Make everything that follows by chance follow from `seed`: first weights, shuffles, dropout; Python's and NumPy's generators too.
+
+    Args:
+        seed: a whole number from 0 up.
+    """
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
+        raise ValueError(f"set_random_seed: seed must be a whole number from 0 up; got {seed!r}.")
+    random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
+    set_global_seed(int(seed))
+
+
 def host(seed):
     """A NumPy generator (Philox, counter-based) for draws on the host, the same on every backend and machine."""
     return np.random.Generator(np.random.Philox(int(seed)))
