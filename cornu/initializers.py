@@ -1,6 +1,6 @@
 """First values of weights, drawn on the host from the seed alone, so that they are the same on every backend.
 
-    kernel = cornu.initializers.HeNormal(seed=1)((3, 3, 16, 32))
+kernel = cornu.initializers.HeNormal(seed=1)((3, 3, 16, 32))
 """
 
 import math
@@ -399,8 +399,24 @@ IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogon
 
 _get, serialize, deserialize = registry.namespace(
     "initializers",
-    [Constant, Zeros, Ones, Identity, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, GlorotUniform, GlorotNormal, HeUniform]
-    + [HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT],
+    [
+        Constant,
+        Zeros,
+        Ones,
+        Identity,
+        RandomNormal,
+        RandomUniform,
+        TruncatedNormal,
+        VarianceScaling,
+        GlorotUniform,
+        GlorotNormal,
+        HeUniform,
+        HeNormal,
+        LecunUniform,
+        LecunNormal,
+        Orthogonal,
+        STFT,
+    ],
     {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros}
     | {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal, "STFTInitializer": STFT},
 )

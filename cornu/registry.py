@@ -52,7 +52,9 @@ def namespace(kind, classes, aliases=None, module=None, base=None):
             found = found()
         if found is None or (callable(found) if base is None else isinstance(found, base)):
             return found
-        raise ValueError(f"Wanted {_article(singular)} {singular}: its name, its config, its class or an object; got {type(identifier).__name__}: {identifier!r}.")
+        raise ValueError(
+            f"Wanted {_article(singular)} {singular}: its name, its config, its class or an object; got {type(identifier).__name__}: {identifier!r}."
+        )
 
     get.__doc__ = f"{_article(singular).capitalize()} {singular} from its name, its config, its class, or itself; None stays None.\n\nRaises:\n    ValueError: an unknown name."
     serialize.__doc__ = f"The config of {_article(singular)} {singular}, as files hold it."

@@ -7,7 +7,7 @@ from cornu import activations, backends
 from cornu.shapes import Spec
 from tests import oracle
 
-NAMES = sorted(activations._FUNCTIONS) + ["swish", "hard_swish"]
+NAMES = [*sorted(activations._FUNCTIONS), "swish", "hard_swish"]
 OPTIONS = {
     "relu": [{}, {"negative_slope": 0.1}, {"max_value": 2.0}, {"threshold": 0.5}, {"negative_slope": 0.2, "max_value": 3.0, "threshold": 1.0}],
     "gelu": [{}, {"approximate": True}],
@@ -64,7 +64,7 @@ def test_other_identifiers():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="no activation 'rellu'. Did you mean 'relu"):
+    with pytest.raises(ValueError, match=r"no activation 'rellu'\. Did you mean 'relu"):
         activations.get("rellu")
     with pytest.raises(ValueError, match="Wanted an activation"):
         activations.get(3)

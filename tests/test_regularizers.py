@@ -22,7 +22,9 @@ WEIGHTS = [np.random.default_rng(0).normal(size=(4, 3)).astype("float32"), np.ze
 
 @pytest.mark.parametrize("name, options", CASES)
 def test_value(name, options, backend):
-    code = "r = getattr(keras.regularizers, name)(**options); out['y'] = [np.array(r(ops.convert_to_tensor(w))) for w in weights]; out['config'] = r.get_config()"
+    code = (
+        "r = getattr(keras.regularizers, name)(**options); out['y'] = [np.array(r(ops.convert_to_tensor(w))) for w in weights]; out['config'] = r.get_config()"
+    )
     wanted = oracle.run(code, name=name, options=options, weights=WEIGHTS)
     regularizer = getattr(regularizers, name)(**options)
     for weight, value in zip(WEIGHTS, wanted["y"]):

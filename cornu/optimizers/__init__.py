@@ -1,7 +1,7 @@
 """Rules that change weights by their gradients."""
 
 from cornu import registry
-from cornu.optimizers import schedules
+from cornu.optimizers import schedules as schedules
 from cornu.optimizers.adafactor import Adafactor
 from cornu.optimizers.adagrad import Adadelta, Adagrad
 from cornu.optimizers.adam import Adam, Adamax, AdamW, Lamb, Lion, Nadam

@@ -251,7 +251,7 @@ class Optimizer(_LearningRate, Configured):
                     "Make a new optimizer for new weights, or call build() with all of them at first."
                 )
         grads, variables = self._with_gradient(grads, variables)
-        grads = [backends.array(gradient, variable.dtype) for gradient, variable in zip(grads, variables)]
+        grads = [self._checked_gradient(gradient, variable) for gradient, variable in zip(grads, variables)]
         if self.loss_scale_factor is not None:
             grads = [gradient / self.loss_scale_factor for gradient in grads]
         if self.gradient_accumulation_steps:
@@ -279,7 +279,10 @@ class Optimizer(_LearningRate, Configured):
         if not self.built:
             raise ValueError(f"{self._shown()} has not been built: call build(weights) first.")
         own = self.variables
-        for what, values, wanted in (("optimizer_variables", optimizer_variables, own), ("trainable_variables", trainable_variables, self._trainable_variables)):
+        for what, values, wanted in (
+            ("optimizer_variables", optimizer_variables, own),
+            ("trainable_variables", trainable_variables, self._trainable_variables),
+        ):
             if len(values) != len(wanted):
                 raise ValueError(f"{self._shown()}: {what} must hold {len(wanted)} values; got {len(values)}.")
         return self._purely(lambda: self.apply(grads), self._trainable_variables, trainable_variables, own, optimizer_variables)
@@ -300,13 +303,21 @@ class Optimizer(_LearningRate, Configured):
                 left.append((gradient, variable))
         return [gradient for gradient, _ in left], [variable for _, variable in left]
 
+    def _checked_gradient(self, gradient, variable):
+        gradient = backends.array(gradient, variable.dtype)
+        if tuple(gradient.shape) != variable.shape:
+            raise ValueError(f"{self._shown()}: the gradient of {variable.path!r} must have the shape {variable.shape}; got {tuple(gradient.shape)}.")
+        return gradient
+
     def _with_gradient(self, grads, variables):
         missing = [variable.path for gradient, variable in zip(grads, variables) if gradient is None]
         if not missing:
             return grads, variables
         if len(missing) == len(variables):
             raise ValueError(f"{self._shown()}: no weight has a gradient. Does the loss depend on the weights?")
-        warnings.warn(f"{self._shown()}: no gradient came for {', '.join(missing)}: these weights stay as they are. Does the loss depend on them?", stacklevel=3)
+        warnings.warn(
+            f"{self._shown()}: no gradient came for {', '.join(missing)}: these weights stay as they are. Does the loss depend on them?", stacklevel=3
+        )
         pairs = [pair for pair in zip(grads, variables) if pair[0] is not None]
         return [gradient for gradient, _ in pairs], [variable for _, variable in pairs]
 

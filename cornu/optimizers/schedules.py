@@ -88,7 +88,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def setup(self):
         if len(self.boundaries) != len(self.values) - 1:
-            raise ValueError(f"PiecewiseConstantDecay: wanted one value more than boundaries; got {len(self.values)} values and {len(self.boundaries)} boundaries.")
+            raise ValueError(
+                f"PiecewiseConstantDecay: wanted one value more than boundaries; got {len(self.values)} values and {len(self.boundaries)} boundaries."
+            )
 
     def __call__(self, step):
         step = _float(step)

@@ -79,8 +79,8 @@ for name, options in cases:
 @pytest.fixture(scope="module")
 def problem():
     random = np.random.default_rng(0)
-    draw = lambda: {name: random.normal(size=shape).astype("float32") for name, shape in SHAPES.items()}
-    return draw(), [draw() for _ in range(STEPS)]
+    drawn = [{name: random.normal(size=shape).astype("float32") for name, shape in SHAPES.items()} for _ in range(STEPS + 1)]
+    return drawn[0], drawn[1:]
 
 
 @pytest.fixture(scope="module")
