@@ -111,8 +111,8 @@ class Tape:
             node = self.nodes.pop()  # so that its memory goes as we go
             if id(node) in kept or all(g is None for g in node.gradients):
                 continue
-            gradients = tuple(zeros_like(x) if g is None else g for g, x in zip(node.gradients, node.outs))
-            for source, gradient in node.pull(gradients if len(gradients) > 1 else gradients[0]):
+            gradients = [zeros_like(x) if g is None else g for g, x in zip(node.gradients, node.outs)]
+            for source, gradient in node.pull(tuple(gradients) if len(gradients) > 1 else gradients[0]):
                 into, at = source.node.gradients, source.position
                 gradient = fit(gradient, source.value)
                 into[at] = gradient if into[at] is None else lifted.add(into[at], gradient)

@@ -75,7 +75,12 @@ def _reciprocal(x):
 
 VALUES |= {name: getattr(np, name) for name in UNARY if hasattr(np, name)} | {name: _binary(getattr(np, name)) for name in BINARY}
 VALUES |= {name: in_single(getattr(numpy_special, name)) for name in ("erf", "erfinv", "lgamma", "digamma", "trigamma")}
-VALUES |= {"round": np.rint, "power": _binary(_power), "reciprocal": _reciprocal, "rsqrt": lambda x: _reciprocal(np.sqrt(x))}
+VALUES |= {
+    "round": lambda x: x if x.dtype.kind in "iu" else np.rint(x),
+    "power": _binary(_power),
+    "reciprocal": _reciprocal,
+    "rsqrt": lambda x: _reciprocal(np.sqrt(x)),
+}
 VALUES["sigmoid"] = lambda x: _reciprocal(np.add(np.exp(np.negative(x)), np.ones((), x.dtype)))
 
 

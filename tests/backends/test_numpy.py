@@ -361,6 +361,7 @@ def test_order_and_integers():
     assert b.iota((2, 3), 1, "int32").tolist() == [[0, 1, 2], [0, 1, 2]]
     assert b.arange(0, 1, 0.25, "float32").dtype == np.float32
     assert bool(b.any(x > 2, (0, 1), False)) is bool((x > 2).any()) and b.all(x > 2, (0,), True).shape == (1, 6)
+    assert all(getattr(b, name)(x).dtype == np.int32 for name in ("negative", "abs", "sign", "square", "floor", "ceil", "round", "trunc"))
     assert b.bitwise_not(x).dtype == np.int32 and b.multiply(np.array(4000000000, "uint32"), np.array(3, "uint32")) == 12000000000 % 2**32
 
 
