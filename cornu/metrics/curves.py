@@ -174,8 +174,8 @@ class AUC(_Curve):
             y = ops.divide_no_nan(true, ops.add(true, false))
         else:
             odds = ops.divide_no_nan(ops.add(true, missed), ops.add(false, rejected))
-            gain = lambda errors: ops.clip(ops.subtract(1.0, ops.multiply(ops.divide(errors, ops.add(true, settings.epsilon())), odds)), 0.0, 1.0)
-            x, y = gain(missed), gain(false)
+            gain = lambda errors: ops.subtract(1.0, ops.multiply(ops.divide_no_nan(errors, true), odds))
+            x, y = ops.where(ops.greater(true, 0), ops.maximum(gain(missed), 0.0), 0.0), gain(false)
         if self.summation_method == "interpolation":
             heights = ops.divide(ops.add(y[:-1], y[1:]), 2.0)
         else:
