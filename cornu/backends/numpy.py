@@ -1,7 +1,7 @@
 """NumPy: nothing to install, nothing compiled, every step in plain sight. It trains too, by a tape and a table of rules.
 
-The primitives on arrays are in numpy_values.py, the tape in numpy_tape.py, the rules in numpy_gradients.py. Results may be views of their
-inputs: nothing here writes to an array that it was given.
+The primitives on arrays are in numpy_values.py and numpy_windows.py, the tape in numpy_tape.py, the rules in numpy_gradients.py. Results may
+be views of their inputs: nothing here writes to an array that it was given.
 """
 
 import builtins
@@ -39,6 +39,10 @@ def array(x, dtype=None):
 
 def share(x):
     return x
+
+
+def share(x):
+    return np.asarray(x)
 
 
 def is_array(x):

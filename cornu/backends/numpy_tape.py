@@ -1,6 +1,6 @@
 """Gradients for NumPy: a tape writes down each primitive that a traced value passes through, and is read backwards.
 
-`lifted` has every primitive of `numpy_values` in a form that also takes `Traced` values. Tapes nest: what a tape unwraps may be traced
+`lifted` has every primitive in a form that also takes `Traced` values. Tapes nest: what a tape unwraps may be traced
 by a tape further out, and rules are written over lifted primitives, so gradients of gradients need nothing more.
 """
 
@@ -10,7 +10,8 @@ import types
 import numpy as np
 
 from cornu import dtypes
-from cornu.backends.numpy_values import NARROW, VALUES
+from cornu.backends.numpy_values import NARROW
+from cornu.backends.numpy_windows import VALUES
 
 RULES = {}  # name -> a function for each argument: rule(gradient, out, *arguments) -> gradient of that argument; None where it has none
 STILL = set()  # names whose outputs do not follow their inputs smoothly: gradients stop there

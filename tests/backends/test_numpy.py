@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cornu import backends, ops
-from cornu.backends import numpy_values, protocol
+from cornu.backends import numpy_windows, protocol
 from cornu.backends.numpy_tape import RULES, STILL, VALUES, Traced, lifted
 from cornu.shapes import UNKNOWN, Spec
 
@@ -390,7 +390,7 @@ def test_long_convolutions_go_in_chunks(monkeypatch):
         return b.value_and_grad(lambda a: (lambda y: (total(b, y, WEIGHTS), y))(b.conv(*a, *arguments)), [x, k])
 
     whole = run()
-    monkeypatch.setattr(numpy_values, "_CHUNK", 500)
+    monkeypatch.setattr(numpy_windows, "_CHUNK", 500)
     for one, other in zip(leaves((*whole[0], *whole[1])), leaves((lambda r: (*r[0], *r[1]))(run())), strict=True):
         np.testing.assert_allclose(one, other)
 
