@@ -24,7 +24,8 @@ def count(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, clean=False) is not None:
             first = node.body[0]
-            kind[first.lineno - 1 : first.end_lineno] = ["docstrings"] * (first.end_lineno - first.lineno + 1)
+            last = first.end_lineno or first.lineno
+            kind[first.lineno - 1 : last] = ["docstrings"] * (last - first.lineno + 1)
     return collections.Counter(kind)
 
 
