@@ -36,6 +36,7 @@ class EinsumDense(Layer):
     lora_alpha: float | None = None
     gptq_unpacked_column_size: object = None
     quantization_config: object = None
+    activity_regularizer: Regularizer = None
 
     def setup(self):
         label = self._label()
@@ -46,7 +47,7 @@ class EinsumDense(Layer):
             if getattr(self, name) is not None:
                 raise ValueError(f"{label}: {name} is not supported here; leave it out.")
         shape = self.output_shape
-        self.partial_output_shape = (shape,) if isinstance(shape, int) or shape is None else tuple(shape)
+        self.output_shape = self.partial_output_shape = (shape,) if isinstance(shape, int) or shape is None else tuple(shape)
 
     def build(self, input_shape):
         left, kernel, out = re.split(",|->", self.equation)
@@ -231,6 +232,11 @@ class MultiHeadAttention(Layer):
             mask = both(mask, attention_mask)
         return mask
 
+    def get_config(self):
+        config = super().get_config()
+        config.pop("flash_attention")
+        return config
+
     def compute_mask(self, query, value=None, query_mask=None, value_mask=None, key=None, key_mask=None):
         return query_mask
 
@@ -314,8 +320,9 @@ class AdditiveAttention(Attention):
 
     use_scale: bool = True
     dropout: float = 0.0
-    _left_out = frozenset(("score_mode", "seed"))
-    score_mode, seed = "dot", None
+    _left_out = frozenset(("score_mode",))
+    _keyword_only = Attention._keyword_only | {"seed"}
+    score_mode = "dot"
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -94,7 +94,7 @@ class Dense(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("lora_rank", "lora_alpha"):
+        for name in ("lora_rank", "lora_alpha", "activity_regularizer"):
             if config[name] is None:
                 config.pop(name)
         return config

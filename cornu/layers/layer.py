@@ -407,7 +407,7 @@ class Layer(Configured, Operation):
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
                     if type(output) is not Spec:
-                        self.add_loss(self.activity_regularizer(output))
+                        self.add_loss(protocol.divide(self.activity_regularizer(output), float(output.shape[0])))
         self.built = True
         if masks._masks or type(self).compute_mask is not Layer.compute_mask:
             self._pass_masks(inputs, outputs)

@@ -107,12 +107,13 @@ class BatchNormalization(Layer):
         variance = ops.divide(ops.sum(ops.multiply(ops.square(ops.subtract(x, mean)), weights), axis=others), total)
         return ops.reshape(mean, (x.shape[axis],)), variance
 
-    def get_config(self):
-        config = super().get_config()
-        if not self.renorm:
-            for name in ("renorm", "renorm_clipping", "renorm_momentum"):
-                config.pop(name)
-        return config
+
+def axis_list(axis, label):
+    """`axis`, one or several, as a list."""
+    axis = [axis] if isinstance(axis, int) else list(axis) if isinstance(axis, (list, tuple)) else axis
+    if not isinstance(axis, list) or not all(isinstance(a, int) for a in axis):
+        raise TypeError(f"{label}: axis must be a whole number or a list of them; got {axis!r}.")
+    return axis
 
 
 class LayerNormalization(Layer):
@@ -147,10 +148,7 @@ class LayerNormalization(Layer):
 
     def setup(self):
         self.supports_masking = True
-        if isinstance(self.axis, tuple):
-            self.axis = list(self.axis)
-        if not isinstance(self.axis, (int, list)):
-            raise TypeError(f"{self._label()}: axis must be a whole number or a list of them; got {self.axis!r}.")
+        self.axis = axis_list(self.axis, self._label())
 
     def build(self, input_shape):
         shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
@@ -158,11 +156,14 @@ class LayerNormalization(Layer):
         self.beta = self.add_weight(name="beta", shape=shape, autocast=False) if self.center else None
 
     def _axes(self, rank):
-        return [shapes.normalize_axis(a, rank, self._label()) for a in ([self.axis] if isinstance(self.axis, int) else self.axis)]
+        return [shapes.normalize_axis(a, rank, self._label()) for a in self.axis]
 
     def call(self, inputs):
         axes = self._axes(inputs.ndim)
         return ops.layer_normalization(inputs, self.gamma, self.beta, axis=axes[0] if len(axes) == 1 else axes, epsilon=self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "rms_scaling": False}
 
 
 class RMSNormalization(Layer):
@@ -180,13 +181,13 @@ class RMSNormalization(Layer):
 
     def setup(self):
         self.supports_masking = True
+        self.axis = axis_list(self.axis, self._label())
 
     def build(self, input_shape):
-        axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
-        self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones")
+        self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in self.axis), initializer="ones")
 
     def call(self, inputs):
-        return ops.rms_normalization(inputs, self.scale, axis=self.axis, epsilon=self.epsilon)
+        return ops.rms_normalization(inputs, self.scale, axis=tuple(self.axis), epsilon=self.epsilon)
 
 
 class GroupNormalization(Layer):
@@ -221,9 +222,9 @@ class GroupNormalization(Layer):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(f"{self._label()}: the size of axis {self.axis} must be known; got the shape {input_shape}.")
-        groups = channels if self.groups == -1 else self.groups
-        if channels % groups:
-            raise ValueError(f"{self._label()}: {channels} channels cannot be parted into {groups} groups of one size.")
+        self.groups = channels if self.groups == -1 else self.groups
+        if self.groups < 1 or channels % self.groups:
+            raise ValueError(f"{self._label()}: {channels} channels cannot be parted into {self.groups} groups of one size.")
         self.gamma = self.add_weight(name="gamma", shape=(channels,)) if self.scale else None
         self.beta = self.add_weight(name="beta", shape=(channels,)) if self.center else None
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
@@ -232,8 +233,7 @@ class GroupNormalization(Layer):
         x, dtype = _wide(inputs)
         shape, axis = x.shape, self.axis % x.ndim
         channels = shape[axis]
-        groups = channels if self.groups == -1 else self.groups
-        x = ops.reshape(x, (*shape[:axis], groups, channels // groups, *shape[axis + 1 :]))
+        x = ops.reshape(x, (*shape[:axis], self.groups, channels // self.groups, *shape[axis + 1 :]))
         others = tuple(i for i in range(1, x.ndim) if i != axis)
         mean, variance = ops.moments(x, axes=others, keepdims=True)
         x = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon)))

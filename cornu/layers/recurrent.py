@@ -450,7 +450,8 @@ class RNN(Layer):
 class _OfCell(RNN, abstract=True):
     """A layer that makes its cell itself: its arguments are the cell's and those of RNN, in the order that `arguments` gives."""
 
-    _left_out = frozenset(("cell", "zero_output_for_mask"))
+    _left_out = frozenset(("cell",))
+    _keyword_only = RNN._keyword_only | {"zero_output_for_mask"}
 
     def __init_subclass__(cls, cell=None, arguments="", **kwargs):
         if cell is not None:
@@ -463,12 +464,15 @@ class _OfCell(RNN, abstract=True):
             cls._cell_type = cell
         super().__init_subclass__(**kwargs)
 
-    zero_output_for_mask = False
-
     def setup(self):
         names = [n for n in type(self)._fields if n in self._cell_type._fields and n not in Layer._fields]
         self.cell = self._cell_type(**{n: getattr(self, n) for n in names}, dtype=self.dtype_policy, trainable=self.trainable, name=self._cell_type.__name__.lower().replace("cell", "_cell").replace("simplernn", "simple_rnn"))
         self._prepare_sequence()
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("use_cudnn", None)
+        return config
 
 
 _EXTRA = {

@@ -62,7 +62,6 @@ class Bidirectional(Layer):
         if self.merge_mode not in ("concat", "sum", "mul", "ave", None):
             raise ValueError(f"{label}: merge_mode must be 'concat', 'sum', 'mul', 'ave' or None; got {self.merge_mode!r}.")
         given, backward = self.layer, self.backward_layer
-        self._backward_given = backward is not None
         if backward is None:
             config = serialization.serialize_keras_object(given)
             config.pop("build_config", None)
@@ -141,6 +140,5 @@ class Bidirectional(Layer):
     def get_config(self):
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialization.serialize_keras_object(self.dtype_policy)}
         config.update(merge_mode=self.merge_mode, layer=serialization.serialize_keras_object(self.forward_layer))
-        if self._backward_given:
-            config["backward_layer"] = serialization.serialize_keras_object(self.backward_layer)
+        config["backward_layer"] = serialization.serialize_keras_object(self.backward_layer)
         return config
