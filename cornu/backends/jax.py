@@ -76,6 +76,11 @@ def array(x, dtype=None):
     return jnp.array(x, dtype)
 
 
+def share(x):
+    """An array of what the NumPy array `x` holds, over its memory where that can be: `x` must not change while the array lives."""
+    return jax.device_put(x)
+
+
 def is_array(x):
     return isinstance(x, jax.Array)
 
@@ -348,11 +353,34 @@ def _conv_as_patches(x, kernel, strides, padding, dilation, groups):
 
 def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
     """Depthwise: the kernel's places one by one, each a product by element."""
-    multiplier = kernel.shape[-1] // groups
-    total = 0
-    for seen, weights in zip(_shifts(x, kernel.shape[:-2], strides, padding, dilation), kernel.reshape(-1, groups, multiplier), strict=True):
-        total = total + (seen * weights[:, 0] if multiplier == 1 else seen[..., None] * weights)
-    return total if multiplier == 1 else total.reshape(*total.shape[:-2], -1)
+    if kernel.shape[-1] > groups:
+        x = jnp.repeat(x, kernel.shape[-1] // groups, -1)
+    return _depthwise(x, kernel.reshape(*kernel.shape[:-2], -1), strides, padding, dilation)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _depthwise(x, kernel, strides, padding, dilation):
+    weights = kernel.reshape(-1, kernel.shape[-1])
+    shifts = _shifts(x, kernel.shape[:-1], strides, padding, dilation)
+    return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
+
+
+def _depthwise_backward(strides, padding, dilation, residuals, gradient):
+    x, kernel = residuals
+    ones, ends = (1,) * len(strides), _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, padding, dilation)
+    by_x = _depthwise(dilate(gradient, (1, *strides, 1)), lax.rev(kernel, range(len(strides))), ones, ends, dilation)
+
+    def add_example(totals, example):  # one total for each place of the kernel, of the size of the output: long sums by element are fast, short ones are not
+        x, gradient = example
+        shifts = _shifts(x[None], kernel.shape[:-1], strides, padding, dilation)
+        return [total + seen[0] * gradient for total, seen in zip(totals, shifts, strict=True)], None
+
+    totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(kernel.shape[:-1])
+    totals, _ = lax.scan(add_example, totals, (x, gradient))
+    return by_x, jnp.stack([total.sum(range(len(strides))) for total in totals]).reshape(kernel.shape)
+
+
+_depthwise.defvjp(lambda x, kernel, *static: (_depthwise(x, kernel, *static), (x, kernel)), _depthwise_backward)
 
 
 def _conv_of_groups(x, kernel, strides, padding, dilation, groups):
@@ -378,10 +406,6 @@ def _conv(x, kernel, strides, padding, dilation, groups):
     return _plain_conv(x, kernel, strides, padding, dilation)
 
 
-def _conv_forward(x, kernel, strides, padding, dilation, groups):
-    return _conv(x, kernel, strides, padding, dilation, groups), (x, kernel)
-
-
 def _conv_backward(strides, padding, dilation, groups, residuals, gradient):
     x, kernel = residuals
     return (
@@ -390,17 +414,21 @@ def _conv_backward(strides, padding, dilation, groups, residuals, gradient):
     )
 
 
-_conv.defvjp(_conv_forward, _conv_backward)
+_conv.defvjp(lambda x, kernel, *static: (_conv(x, kernel, *static), (x, kernel)), _conv_backward)
 
 
 def _conv_input_gradient(shape, kernel, gradient, strides, padding, dilation):
     """The gradient spread by the strides, convolved with the kernel turned round."""
-    rank, ends = len(strides), []
-    for n, k, s, (low, _), d, o in zip(shape[1:-1], kernel.shape[:rank], strides, padding, dilation, gradient.shape[1:-1], strict=True):
-        reach = (k - 1) * d
-        ends.append((reach - low, n + low - (o - 1) * s - 1))
+    rank = len(strides)
+    ends = _input_gradient_ends(shape, kernel.shape, gradient.shape, strides, padding, dilation)
     turned = jnp.swapaxes(lax.rev(kernel, range(rank)), -1, -2)
     return _plain_conv(gradient, turned, (1,) * rank, ends, dilation, input_dilation=strides)
+
+
+def _input_gradient_ends(shape, kernel, gradient, strides, padding, dilation):
+    """What to pad the spread gradient with, for the gradient by an input of `shape`."""
+    sizes = zip(shape[1:-1], kernel, strides, padding, dilation, gradient[1:-1], strict=False)
+    return tuple(((k - 1) * d - low, n + low - (o - 1) * s - 1) for n, k, s, (low, _), d, o in sizes)
 
 
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
@@ -443,7 +471,7 @@ def max_pool(x, size, strides, padding):
 
 
 def sum_pool(x, size, strides, padding):
-    if CPU and x.size:
+    if CPU and x.size and builtins.any(window > stride for window, stride in zip(size, strides, strict=True)):
         return _pool(x, size, strides, padding, 0, lax.add)
     return lax.reduce_window(x, np.array(0, x.dtype), lax.add, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)))
 

@@ -1,0 +1,56 @@
+"""Measuring: processor and wall milliseconds, the machine's two rates, a file of results."""
+
+import json
+import os
+import platform
+import time
+
+RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
+
+
+def milliseconds(function, *arguments, runs=8, seconds=2.0):
+    """The least processor milliseconds (all threads) of one `function(*arguments)`, over some runs after a first."""
+    import jax
+
+    times, begun = [], time.monotonic()
+    jax.block_until_ready(function(*arguments))
+    for _ in range(runs):
+        start = time.process_time()
+        jax.block_until_ready(function(*arguments))
+        times.append(time.process_time() - start)
+        if time.monotonic() - begun > seconds:
+            break
+    return min(times) * 1e3
+
+
+def rates():
+    """What this machine reaches now: (floating-point operations, bytes) a millisecond, in a large product and a large copy."""
+    import jax
+    import numpy as np
+
+    n = 1024
+    matrix = jax.numpy.asarray(np.random.rand(n, n).astype("float32"))
+    long = jax.numpy.asarray(np.random.rand(2**24).astype("float32"))
+    return 2 * n**3 / milliseconds(jax.jit(lambda x: x @ x), matrix), 8 * long.size / milliseconds(jax.jit(lambda x: x + 1), long)
+
+
+def machine():
+    """The processor, the cores that this process may use, and the system."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), name)
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": name, "cores": cores, "system": platform.platform(), "python": platform.python_version()}
+
+
+def save(name, found):
+    """Write `found` and the machine to results/`name`.json and say where."""
+    os.makedirs(RESULTS, exist_ok=True)
+    path = os.path.join(RESULTS, f"{name}.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"machine": machine(), **found}, file, indent=1)
+        file.write("\n")
+    print(f"written: {os.path.relpath(path)}")
