@@ -210,6 +210,13 @@ class Model(Trainer, Layer):
         self._build_shapes = {"input_shape": input_shape}
         self.built = True
 
+    def _maybe_build(self, bound):
+        if type(self).build is not Model.build:
+            super()._maybe_build(bound)
+        elif not self.built and self._function is None:  # the layers build themselves when `call` comes to them
+            first = next(iter(bound.values()), None)
+            self._build_shapes = {"input_shape": tree.map_structure(lambda t: None if t is None else shapes.public(t.shape), first)}
+
     def build_from_config(self, config):
         shape = config.get("input_shape")
         if shape is not None and not self.built:

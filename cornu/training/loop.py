@@ -79,7 +79,7 @@ class Resident:
         self.rows = self.data.num_samples if order is None else len(order)
         self.order = None
         if order is not None:
-            padded = np.zeros(_bucket(self.rows), np.int32)
+            padded = np.zeros(_bucket(max(self.rows, self.data.num_samples)), np.int32)
             padded[: self.rows] = order
             self.order = backends.current().share(padded)
         self.rows = min(self.rows, self.data.num_batches * self.size)
@@ -182,6 +182,7 @@ class Runner:
         self.rates = {}  # form -> seconds a step
         self.warm = set()
         self.steps = 0
+        self.epoch = (set(), 0, 0)  # forms, steps and programs of the epoch that runs
 
     def refresh(self):
         """Take note of layers that were added, frozen or replaced."""
@@ -349,10 +350,15 @@ class Runner:
         self.warm.add(many)
         self.steps += count
         if seconds is not None:
-            self.rates[many] = seconds / count
-            other = self.rates.get(not many)
-            if other is not None and other < self.rates[many]:
-                self.many = not many
+            self.rates[many] = min(seconds / count, self.rates.get(many, seconds))
+            self.many = min(self.rates, key=self.rates.get)
+
+    def passed(self, seconds):
+        """Take note of the time of a whole epoch, which other processes disturb less than a few steps."""
+        forms, steps, programs = self.epoch
+        if len(forms) == 1 and self.rates.keys() >= forms and programs == len(self.programs):
+            many = forms.pop()
+            self.rates[many] = min(self.rates[many], seconds / steps)
 
     def over(self, feed, listening=None, per=1):
         """All batches of an epoch on `feed`; yields (batches done, output) after each dispatch.
@@ -363,6 +369,7 @@ class Runner:
         """
         total, done = -(-feed.rows // feed.size), 0
         full = feed.rows // feed.size
+        self.epoch = (set(), 0, len(self.programs))
         while done < total:
             measure, many = False, False
             if listening is not None:
@@ -388,6 +395,7 @@ class Runner:
                     self.backend.block(output)
                     self.wait()
                 self.measured(many, count, time.perf_counter() - start if measure else None)
+                self.epoch = (self.epoch[0] | {many}, self.epoch[1] + count, self.epoch[2])
             done += count
             yield done, output
 
@@ -413,6 +421,8 @@ def epoch(runner, data, feed, number, callbacks, per=1):
     begin, end, passed = (getattr(callbacks, f"on_{mode}_{what}") for what in ("batch_begin", "batch_end", "steps"))
     listening = callbacks.listens_to_batches(mode)
     runner.fresh, runner.values, output, logs, done = True, None, None, None, 0
+
+    start = time.perf_counter()
 
     def on_begin(batch):
         runner.sync()
@@ -444,7 +454,10 @@ def epoch(runner, data, feed, number, callbacks, per=1):
         runner.sync()
     if output is None:
         return None
-    return logs if logs is not None else runner.read(output)
+    if logs is None:
+        logs = runner.read(output)
+        runner.passed(time.perf_counter() - start)
+    return logs
 
 
 def _after(runner, output, done, total, listening, end, passed):
@@ -479,7 +492,7 @@ def predict(runner, data, callbacks):
             output, rows = waiting.pop(0)
             found.append(tree.map_structure(lambda y: numpy(y)[:rows], output))
 
-    feed, done = feed_of(runner, data), 0
+    feed, done, start = feed_of(runner, data), 0, time.perf_counter()
     runner.values = None
     try:
         if feed is None:
@@ -498,6 +511,7 @@ def predict(runner, data, callbacks):
                 before = done
                 _predicted(callbacks, listening, done, data.num_batches, take, found)
         take(0)
+        runner.passed(time.perf_counter() - start)
     finally:
         runner.sync()
     if not found:
