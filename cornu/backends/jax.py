@@ -83,7 +83,7 @@ def share(x):
 
 def share(x):
     """As `array`, but NumPy's memory is used as it lies where it is aligned to 64 bytes: the caller never writes to it again."""
-    return jnp.asarray(x)
+    return jax.device_put(x)
 
 
 def is_array(x):

@@ -100,6 +100,14 @@ def test_arrays_own_their_memory():
     assert copied is not made and copied.unsafe_buffer_pointer() != made.unsafe_buffer_pointer()
 
 
+def test_shared_memory_is_not_copied():
+    raw = np.zeros(4096 + 64, "uint8")
+    aligned = raw[-raw.ctypes.data % 64 :][:4096]
+    for x in aligned.view("float32"), aligned:
+        assert backend.share(x).unsafe_buffer_pointer() == x.ctypes.data
+    assert backend.dtype(backend.share(np.arange(5.0))) == "float32" and backend.dtype(backend.share(np.arange(5))) == "int32"
+
+
 def test_array_types():
     assert backend.dtype(backend.array([1.0, 2.0])) == backend.dtype(backend.array(np.float64(3))) == "float32"
     assert backend.dtype(backend.array(np.arange(3))) == "int32" and backend.dtype(backend.array(2, "float16")) == "float16"
