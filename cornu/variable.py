@@ -1,5 +1,7 @@
 """A Variable: one array that changes, with its name, its type and what holds for it."""
 
+import math
+
 import numpy as np
 
 from cornu import backends, dtypes, scopes
@@ -48,7 +50,8 @@ class Variable:
             self.dtype = backends.canonical(dtypes.standardize(dtype))
             self.shape = _checked_shape(shape, self.path)
             draw = getattr(initializer, "draw", initializer)  # on the host where the initializer can
-            self._value = draw(self.shape, dtype=self.dtype)
+            deferring = scopes.innermost("DeferredValues")
+            self._value = draw(self.shape, dtype=self.dtype) if deferring is None else deferring.put_off(self, draw)
         else:
             self.dtype = backends.canonical(dtypes.standardize(dtype) if dtype is not None else dtypes.result(backends.kind(initializer)))
             self._value = np.array(initializer, self.dtype) if isinstance(initializer, (int, float, bool, list, tuple, np.ndarray, np.generic)) else backends.array(initializer, self.dtype)
@@ -77,7 +80,7 @@ class Variable:
 
     @property
     def size(self):
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def value(self):
@@ -99,6 +102,8 @@ class Variable:
         backend = protocol.backend or backends.load()
         value = self._value
         if not isinstance(value, backend.ARRAY):
+            if type(value) is Deferred:
+                value = self._value = value.draw()
             value = backend.array(backends.numpy(value) if not isinstance(value, np.ndarray) else value, self.dtype)
             if isinstance(value, backend.ARRAY):  # not while a program is being traced
                 self._value = value
@@ -143,6 +148,8 @@ class Variable:
 
     def numpy(self):
         """A NumPy array of the value."""
+        if type(self._value) is Deferred:
+            self._value = self._value.draw()
         value = self._value if scopes.innermost("StatelessScope") is None else self._raw()
         return np.array(value) if isinstance(value, np.ndarray) else backends.numpy(value)
 
@@ -176,6 +183,57 @@ class VariableRecorder(scopes.Scope):
 
     def __init__(self):
         self.made = []
+
+
+class Deferred:
+    """Stands for a value that is drawn when it is first asked for; it has a shape and takes no memory."""
+
+    def __init__(self, variable, draw, scope):
+        self.shape, self.dtype, self.path = variable.shape, variable.dtype, variable.path
+        self._draw, self._scope = draw, scope
+
+    def draw(self):
+        if self._scope is not None and self._scope.is_open:
+            self._scope.count(self)
+        return self._draw(self.shape, dtype=self.dtype)
+
+
+class DeferredValues(scopes.Scope):
+    """Inside, variables get their shapes at once and their first values only when these are asked for.
+
+    Args:
+        limit: how many numbers may be drawn while the scope is open; None for any number.
+        error: what is raised beyond it.
+    """
+
+    kind = "DeferredValues"
+
+    def __init__(self, limit=None, error=MemoryError):
+        self.limit, self.error, self.drawn, self.is_open = limit, error, 0, True
+        self.variables = []
+
+    def put_off(self, variable, draw):
+        self.variables.append(variable)
+        return Deferred(variable, draw, self)
+
+    def count(self, deferred):
+        """Take the size of `deferred` from what may be drawn.
+
+        Raises:
+            error: nothing is left.
+        """
+        self.drawn += math.prod(deferred.shape)
+        if self.limit is not None and self.drawn > self.limit:
+            raise self.error(f"The variable {deferred.path!r} of shape {deferred.shape} is larger than the file that asks for it pays for.")
+
+    @property
+    def waiting(self):
+        """The variables that were made inside and have no value yet."""
+        return [variable for variable in self.variables if type(variable._value) is Deferred]
+
+    def __exit__(self, *_):
+        self.is_open = False
+        super().__exit__()
 
 
 def _checked_shape(shape, path):

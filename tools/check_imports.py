@@ -36,8 +36,8 @@ ORDER = (  # parts of equal rank on one line
     "optimizers",
     "visualization",
     "training",
-    "models",
     "saving",
+    "models",
     "utils",
     "datasets",
 )

@@ -6,3 +6,5 @@ from cornu.models.model import Function as Function
 from cornu.models.model import Functional as Functional
 from cornu.models.model import Model as Model
 from cornu.models.sequential import Sequential as Sequential
+from cornu.saving.dispatch import load_model as load_model
+from cornu.saving.dispatch import save_model as save_model

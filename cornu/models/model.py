@@ -6,8 +6,10 @@ from cornu import backends, dtypes, masks, scopes, serialization, shapes, tree
 from cornu.fields import suggestion
 from cornu.layers.input_layer import InputLayer
 from cornu.layers.layer import Layer
+from cornu.models import operations
+from cornu.saving import dispatch
 from cornu.shapes import Spec
-from cornu.symbolic import KerasTensor, any_symbolic, node_of, operations_by_depth, run_graph, sorted_nodes
+from cornu.symbolic import FunctionOperation, KerasTensor, any_symbolic, node_of, operations_by_depth, run_graph, sorted_nodes
 from cornu.training.trainer import Trainer
 from cornu.visualization.summary import print_summary
 
@@ -251,6 +253,20 @@ class Model(Trainer, Layer):
                 return functional_from_config(cls if issubclass(cls, Functional) or cls is not Model else Functional, config)
             return cls(**config)
 
+    # -- files ----------------------------------------------------------------------------------------------------------------------
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Write the model to a `.keras` (or `.h5`) file; see `saving.save_model`."""
+        dispatch.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Write the weights to a `.weights.h5` file; see `saving.save_weights`."""
+        dispatch.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Take the weights from a file; see `saving.load_weights`."""
+        dispatch.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
     def to_json(self, **kwargs):
         """The architecture (and what `compile` was told) as JSON text; `model_from_json` makes the model again, without weights."""
         return json.dumps(serialization.serialize_keras_object(self), **kwargs)
@@ -320,10 +336,14 @@ def functional_config(model):
 
     layers = []
     for operation in function.operations:
-        entry = serialization.serialize_keras_object(operation)
         uses = [operation._inbound_nodes[i] for (o, i) in kept if o is operation and not operation._inbound_nodes[i].is_input]
+        if isinstance(operation, FunctionOperation):
+            entry, *call = operations.write(operation, uses[0])
+            calls = [call]
+        else:
+            entry = serialization.serialize_keras_object(operation)
+            calls = [(node.args, node.kwargs) for node in uses]
         entry["name"] = operation.name
-        calls = [operation.call_arguments(node) if hasattr(operation, "call_arguments") else (node.args, node.kwargs) for node in uses]
         entry["inbound_nodes"] = [{"args": [_map_tensors(write, a) for a in args], "kwargs": {k: _map_tensors(write, v) for k, v in kwargs.items()}} for args, kwargs in calls]
         layers.append(entry)
     return {
@@ -371,7 +391,10 @@ def functional_from_config(cls, config):
         raise serialization.CorruptFileError(f"The model has more than {_MAX_NODES} nodes.")
     for entry in config["layers"]:
         name = entry.get("name") or entry["config"].get("name")
-        layer = serialization.deserialize_keras_object({k: v for k, v in entry.items() if k != "inbound_nodes"}, kind="layers")
+        if operations.is_op(entry):
+            layer = operations.read(entry)
+        else:
+            layer = serialization.deserialize_keras_object({k: v for k, v in entry.items() if k != "inbound_nodes"}, kind="layers")
         if name in made:
             raise serialization.CorruptFileError(f"Two layers of the model are named {name!r}.")
         made[name] = layer
