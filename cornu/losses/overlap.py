@@ -37,7 +37,7 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     both = ops.sum(ops.multiply(y_true, y_pred), axis=axis)
     false = ops.sum(ops.multiply(ops.subtract(1, y_true), y_pred), axis=axis)
     missed = ops.sum(ops.multiply(y_true, ops.subtract(1, y_pred)), axis=axis)
-    whole = ops.add(ops.add(both, ops.multiply(false, alpha)), ops.multiply(missed, beta))
+    whole = ops.add(ops.add(both, ops.multiply(false, beta)), ops.multiply(missed, alpha))
     return ops.subtract(1, ops.divide(both, ops.add(whole, settings.epsilon())))
 
 

@@ -1,6 +1,6 @@
 """Losses of direction and of distance between embeddings."""
 
-from cornu import ops
+from cornu import masks, ops
 from cornu.losses.loss import FunctionLoss
 from cornu.losses.targets import check_class_numbers, classes, matched, tensors
 
@@ -41,11 +41,13 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     if remove_diagonal:
         row, column = (ops.cumsum(ops.ones_like(cosine), axis=axis) for axis in (0, 1))
         same = ops.logical_and(same, ops.not_equal(row, column))
-    near = ops.multiply(ops.stop_gradient(ops.maximum(ops.subtract(1 + margin, cosine), 0)), ops.subtract(1 - margin, cosine))
-    far = ops.multiply(ops.stop_gradient(ops.maximum(ops.add(cosine, margin), 0)), ops.subtract(cosine, margin))
+    near = ops.multiply(ops.maximum(ops.subtract(1 + margin, cosine), 0), ops.subtract(1 - margin, cosine))
+    far = ops.multiply(ops.maximum(ops.add(cosine, margin), 0), ops.subtract(cosine, margin))
     pull = ops.logsumexp(ops.where(same, ops.multiply(near, gamma), -1e9), axis=1)
     push = ops.logsumexp(ops.where(other, ops.multiply(far, gamma), -1e9), axis=1)
-    return ops.softplus(ops.add(pull, push))
+    values = ops.softplus(ops.add(pull, push))
+    masks.set_mask(values, ops.any(same, axis=1))  # a place whose class no other has says nothing
+    return values
 
 
 class CosineSimilarity(FunctionLoss):

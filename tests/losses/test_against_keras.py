@@ -60,8 +60,8 @@ LOSSES = [
     ("CategoricalCrossentropy", {"axis": 1}, "hot"),
     ("CategoricalFocalCrossentropy", {}, "hot"),
     ("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 1.0, "from_logits": True, "label_smoothing": 0.1}, "hot_logits"),
-    ("CategoricalGeneralizedCrossEntropy", {}, "chances"),
-    ("CategoricalGeneralizedCrossEntropy", {"q": 0.2}, "hot"),
+    ("CategoricalGeneralizedCrossEntropy", {}, "classes"),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.2}, "classes"),
     ("SparseCategoricalCrossentropy", {}, "classes"),
     ("SparseCategoricalCrossentropy", {"from_logits": True}, "classes_logits"),
     ("SparseCategoricalCrossentropy", {"ignore_class": 2}, "classes"),
@@ -77,6 +77,7 @@ LOSSES = [
 KERAS = """
 import jax
 loss = getattr(keras.losses, name)(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+out["config"] = loss.get_config()
 y_true = jax.numpy.asarray(y_true)
 def value(y_pred, reduction):
     loss.reduction = reduction
@@ -88,7 +89,6 @@ for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight", "none
     out[reduction] = value(jax.numpy.asarray(y_pred), reduction)
 if mask is None:
     out["gradient"] = jax.grad(value)(jax.numpy.asarray(y_pred), "sum_over_batch_size")
-out["config"] = loss.get_config()
 """
 
 
@@ -112,6 +112,8 @@ def test_class(backend, case, weighting):
     listed = {k: list(v) if isinstance(v, tuple) else v for k, v in config.items()}
     expected = oracle.run(KERAS, name=name, config=listed, y_true=y_true, y_pred=y_pred, weights=weights, mask=mask)
     for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight", "none"):
+        if reduction == "mean_with_sample_weight" and not places:
+            continue  # Keras does not divide one loss by one weight
         tensor = backends.array(y_pred)
         if mask is not None:
             masks.set_mask(tensor, backends.array(mask))
@@ -129,7 +131,7 @@ def test_class(backend, case, weighting):
 def test_function(backend, name):
     kind = {
         "binary_crossentropy": "binary", "binary_focal_crossentropy": "binary", "categorical_crossentropy": "hot", "categorical_focal_crossentropy": "hot",
-        "categorical_generalized_cross_entropy": "hot", "categorical_hinge": "hot", "circle": "embeddings", "ctc": "sequence", "dice": "binary",
+        "categorical_generalized_cross_entropy": "classes", "categorical_hinge": "hot", "circle": "embeddings", "ctc": "sequence", "dice": "binary",
         "hinge": "signs", "squared_hinge": "signs", "kl_divergence": "chances", "sparse_categorical_crossentropy": "classes", "tversky": "binary",
     }.get(name, "positive")  # fmt: skip
     y_true, y_pred = _data(kind)
