@@ -268,7 +268,7 @@ class Layer(Configured, Operation):
         shape = self.__dict__.get("_build_shapes")
         if not shape:
             return None
-        return {"input_shape": shape["input_shape"]} if list(shape) == ["input_shape"] else {"shapes_dict": shape}
+        return {"input_shape": next(iter(shape.values()))} if len(shape) == 1 else {"shapes_dict": shape}
 
     def build_from_config(self, config):
         shape = config.get("input_shape")
