@@ -38,6 +38,9 @@ ORDER = (  # parts of equal rank on one line
     "training",
     "saving",
     "models",
+    "backend",
+    "config",
+    "callbacks",
     "utils",
     "datasets",
 )
