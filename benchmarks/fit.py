@@ -1,0 +1,166 @@
+"""A step of `fit`, ours against Keras on JAX and against PyTorch by hand.
+
+    taskset -c 0 python benchmarks/fit.py [mlp cnn tiny] [--peers keras torch] [--mnist mnist.npz] [--repeats 3]
+
+Each library trains in a process of its own, with its default settings: `fit` for Keras and ours (the same lines of code), a plain loop with fused
+Adam for PyTorch. The peers run in the interpreter that `CORNU_ORACLE` or `--oracle` names (an environment or its python), by default `.venv-oracle`
+of the repository. A first `fit` compiles and is not counted; of the further ones the least counts. Processor time is that of all threads.
+
+mlp: 784-128-10 with dropout, 60,000 rows, batch 32. cnn: four blocks of convolution and pooling 32/64/128/128, dense 1024, 512, 10, batch 64.
+tiny: 8-16-1 regression, 1,000 rows, batch 32, 20 epochs.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+from measuring import save
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BATCH = {"mlp": 32, "cnn": 64, "tiny": 32}
+EPOCHS = {"mlp": 1, "cnn": 1, "tiny": 20}
+CNN_ROWS = 64 * 24  # a step takes tens of milliseconds: 24 are enough
+NAMES = {"ours": "cornu on JAX", "keras": "Keras on JAX", "torch": "PyTorch by hand"}
+
+
+def data(workload, mnist):
+    drawn = np.random.default_rng(0)
+    if workload == "tiny":
+        x = drawn.random((1000, 8), "float32")
+        return x, x.sum(1, keepdims=True)
+    if mnist:
+        with np.load(mnist) as file:
+            x, y = file["x_train"].astype("float32") / 255, file["y_train"].astype("int32")
+    else:
+        x, y = drawn.random((60000, 28, 28), "float32"), drawn.integers(0, 10, 60000, "int32")
+    return (x.reshape(-1, 784), y) if workload == "mlp" else (x[:CNN_ROWS, ..., None], y[:CNN_ROWS])
+
+
+def trained_by_fit(keras, workload, x, y):
+    """`run()` trains some epochs: written against Keras's public interface, for Keras and for ours."""
+    layers = keras.layers
+    if workload == "mlp":
+        model = keras.Sequential([keras.Input((784,)), layers.Dense(128, activation="relu"), layers.Dropout(0.2), layers.Dense(10, activation="softmax")])
+    elif workload == "cnn":
+        model = keras.Sequential([keras.Input((28, 28, 1))])
+        for filters, window in (32, 5), (64, 5), (128, 3), (128, 3):
+            model.add(layers.Conv2D(filters, window, activation="relu", padding="same"))
+            model.add(layers.MaxPooling2D(2))
+        model.add(layers.Flatten())
+        for units in 1024, 512:
+            model.add(layers.Dense(units, activation="relu"))
+        model.add(layers.Dense(10, activation="softmax"))
+    else:
+        model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
+    if workload == "tiny":
+        model.compile("adam", "mse")
+    else:
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return lambda: model.fit(x, y, batch_size=BATCH[workload], epochs=EPOCHS[workload], verbose=0)
+
+
+def trained_by_torch(workload, x, y):
+    import torch
+    from torch import nn
+
+    if workload == "mlp":
+        model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10))
+    elif workload == "cnn":
+        blocks, channels = [], 1
+        for filters, window in (32, 5), (64, 5), (128, 3), (128, 3):
+            blocks += [nn.Conv2d(channels, filters, window, padding=window // 2), nn.ReLU(), nn.MaxPool2d(2)]
+            channels = filters
+        model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(128, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10))
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    else:
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+    loss_of = nn.functional.mse_loss if workload == "tiny" else nn.functional.cross_entropy
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    x, y, size = torch.from_numpy(x), torch.from_numpy(y if workload == "tiny" else y.astype("int64")), BATCH[workload]
+
+    def run():
+        for _ in range(EPOCHS[workload]):
+            total, right, order = 0.0, 0.0, torch.randperm(len(x))
+            for start in range(0, len(x), size):
+                rows = order[start : start + size]
+                output, truth = model(x[rows]), y[rows]
+                loss = loss_of(output, truth)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                total += loss.item()
+                if workload != "tiny":
+                    right += (output.argmax(1) == truth).sum().item()
+
+    return run
+
+
+def measure(library, workload, mnist, repeats):
+    """Milliseconds a step of one library, in this process."""
+    x, y = data(workload, mnist)
+    if library == "torch":
+        run = trained_by_torch(workload, x, y)
+    else:
+        os.environ["KERAS_BACKEND"] = "jax"
+        if library == "ours":
+            import cornu as keras
+        else:
+            import keras
+        run = trained_by_fit(keras, workload, x, y)
+    steps = EPOCHS[workload] * -(-len(x) // BATCH[workload])
+    begun = time.perf_counter(), time.process_time()
+    run()
+    first = time.perf_counter() - begun[0], time.process_time() - begun[1]
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter(), time.process_time()
+        run()
+        times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    wall, cpu = (1e3 * min(column) / steps for column in zip(*times, strict=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"cpu_ms": cpu, "wall_ms": wall, "first_fit_s": first[0], "first_fit_cpu_s": first[1], "peak_mb": peak}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("workloads", nargs="*", default=[], help="mlp, cnn, tiny; by default all")
+    parser.add_argument("--peers", nargs="*", default=["keras", "torch"], choices=["keras", "torch"])
+    parser.add_argument("--oracle", default=os.environ.get("CORNU_ORACLE") or os.path.join(ROOT, ".venv-oracle"))
+    parser.add_argument("--mnist", help="mnist.npz, for real data in place of random numbers")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--measure", choices=list(NAMES), help="measure one library in this process and print JSON")
+    given = parser.parse_args()
+    workloads = given.workloads or list(BATCH)
+    if given.measure:
+        print(json.dumps(measure(given.measure, workloads[0], given.mnist, given.repeats)))
+        return
+    oracle = given.oracle if os.path.isfile(given.oracle) else os.path.join(given.oracle, "bin", "python")
+    if given.peers and not os.path.isfile(oracle):
+        parser.error(f"--oracle: no python at {oracle}. Give an environment that has keras, jax and torch, or --peers with nothing after it.")
+    found = {}
+    print(f"{'':24s}{'CPU ms/step':>12s}{'wall':>9s}{'CPU ratio':>11s}{'wall':>7s}{'first fit s':>13s}{'peak MB':>9s}")
+    for workload in workloads:
+        for library in "ours", *given.peers:
+            environment = os.environ | {"PYTHONPATH": ROOT if library == "ours" else "", "PYTHONWARNINGS": "ignore"}
+            command = [sys.executable if library == "ours" else oracle, os.path.abspath(__file__), workload, "--measure", library]
+            command += ["--repeats", str(given.repeats), *(["--mnist", os.path.abspath(given.mnist)] if given.mnist else [])]
+            ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+            if ran.returncode:
+                print(f"{workload:6s}{NAMES[library]:18s} failed: {ran.stderr.strip().splitlines()[-1] if ran.stderr.strip() else ran.returncode}", flush=True)
+                continue
+            row = json.loads(ran.stdout.strip().splitlines()[-1])
+            mine = found.setdefault(workload, {}).setdefault("ours", row)
+            found[workload][library] = row | {"cpu_ratio": row["cpu_ms"] / mine["cpu_ms"], "wall_ratio": row["wall_ms"] / mine["wall_ms"]}
+            ratios = f"{row['cpu_ms'] / mine['cpu_ms']:11.2f}{row['wall_ms'] / mine['wall_ms']:7.2f}"
+            times = f"{row['cpu_ms']:12.4f}{row['wall_ms']:9.4f}{ratios}{row['first_fit_s']:13.2f}{row['peak_mb']:9.0f}"
+            print(f"{workload:6s}{NAMES[library]:18s}{times}", flush=True)
+    save("fit", {"workloads": found, "data": "mnist" if given.mnist else "random"})
+
+
+if __name__ == "__main__":
+    main()
