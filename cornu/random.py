@@ -292,7 +292,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
     if noise_shape is not None:
         if len(noise_shape) != len(sizes):
             raise ValueError(f"random.dropout: noise_shape needs a size for each axis of {shapes.public(sizes)}; got {tuple(noise_shape)}.")
-        sizes = tuple(size if shapes.unknown(n) else n for n, size in zip(noise_shape, sizes))
+        sizes = tuple(size if shapes.unknown(n) else n for n, size in zip(noise_shape, sizes, strict=True))
     keep = _chosen(random_bits(draw_seed(seed), sizes), 1 - rate)
     return where(keep, multiply(x, 1 / (1 - rate)), 0.0)
 

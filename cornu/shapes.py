@@ -57,7 +57,7 @@ class Spec:
         dtype: name of the type.
     """
 
-    __slots__ = ("shape", "dtype", "__weakref__")
+    __slots__ = ("__weakref__", "dtype", "shape")
 
     def __init__(self, shape, dtype="float32"):
         self.shape = tuple(UNKNOWN if size is None or type(size) is Unknown else size for size in shape)
@@ -183,7 +183,7 @@ def broadcast_to(shape, new):
     if len(shape) > len(new):
         raise ValueError(f"broadcast_to: {public(shape)} has more axes than {public(new)}.")
     padded = (1,) * (len(new) - len(shape)) + tuple(shape)
-    for old, size in zip(padded, new):
+    for old, size in zip(padded, new, strict=True):
         if not unknown(old) and not unknown(size) and old not in (1, size):
             raise ValueError(f"broadcast_to: {public(shape)} cannot be broadcast to {public(new)}: {old} is neither 1 nor {size}.")
     return tuple(new)
@@ -224,7 +224,7 @@ def transpose(shape, axes):
 def pad(shape, widths):
     if len(widths) != len(shape):
         raise ValueError(f"pad: wanted a pair of widths for each of the {len(shape)} axes of {public(shape)}; got {len(widths)}.")
-    return tuple(size if pair == (0, 0) else size + pair[0] + pair[1] for size, pair in zip(shape, map(tuple, widths)))
+    return tuple(size if pair == (0, 0) else size + pair[0] + pair[1] for size, pair in zip(shape, map(tuple, widths), strict=True))
 
 
 def slice_size(size, start, stop, stride):
@@ -320,12 +320,18 @@ def einsum(equation, shapes):
     if len(terms) != len(shapes):
         raise ValueError(f"einsum {equation!r}: {len(terms)} tensors are named, {len(shapes)} came.")
     sizes = {}
-    for term, shape in zip(terms, shapes):
+    for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
             raise ValueError(f"einsum {equation!r}: {term!r} names {len(term)} axes, the tensor's shape is {public(shape)}.")
-        for letter, size in zip(term, shape):
+        for letter, size in zip(term, shape, strict=True):
             known = sizes.get(letter, 1)
-            sizes[letter] = size if letter not in sizes or (not unknown(known) and known == 1) else known if not unknown(size) and size == 1 else same(known, size, f"einsum {equation!r}, axis {letter!r}")
+            sizes[letter] = (
+                size
+                if letter not in sizes or (not unknown(known) and known == 1)
+                else known
+                if not unknown(size) and size == 1
+                else same(known, size, f"einsum {equation!r}, axis {letter!r}")
+            )
     return tuple(sizes[letter] for letter in output)
 
 
@@ -339,18 +345,20 @@ def window(size, length, stride=1, padding=(0, 0), dilation=1, op="window"):
         return UNKNOWN
     room = size + padding[0] + padding[1] - dilation * (length - 1) - 1
     if room < 0:
-        raise ValueError(f"{op}: a window of {dilation * (length - 1) + 1} does not fit on an axis of {size + padding[0] + padding[1]}. Use padding='same', a smaller window or a larger input.")
+        raise ValueError(
+            f"{op}: a window of {dilation * (length - 1) + 1} does not fit on an axis of {size + padding[0] + padding[1]}. Use padding='same', a smaller window or a larger input."
+        )
     return room // stride + 1
 
 
 def conv(shape, kernel, strides, padding, dilation, groups):
     """(N, *space, C) by (*window, C / groups, filters) -> (N, *space, filters)."""
-    space = (window(*args, op="conv") for args in zip(shape[1:-1], kernel[:-2], strides, padding, dilation))
+    space = (window(*args, op="conv") for args in zip(shape[1:-1], kernel[:-2], strides, padding, dilation, strict=True))
     return (shape[0], *space, kernel[-1])
 
 
 def pool(shape, size, strides, padding, op="pool"):
-    return (shape[0], *(window(*args, op=op) for args in zip(shape[1:-1], size, strides, padding)), shape[-1])
+    return (shape[0], *(window(*args, op=op) for args in zip(shape[1:-1], size, strides, padding, strict=True)), shape[-1])
 
 
 def paddings(padding, space, lengths, strides, dilation, op="conv"):
@@ -367,7 +375,7 @@ def paddings(padding, space, lengths, strides, dilation, op="conv"):
         return [(0, 0)] * len(space)
     if padding.lower() != "same":
         raise ValueError(f"{op}: padding must be 'valid' or 'same'; got {padding!r}.")
-    return [_same_padding(*args) for args in zip(space, lengths, strides, dilation)]
+    return [_same_padding(*args) for args in zip(space, lengths, strides, dilation, strict=True)]
 
 
 def _same_padding(size, length, stride, dilation):

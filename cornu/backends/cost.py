@@ -89,8 +89,8 @@ def _matmul(args, out):
 
 def _einsum(args, out):
     sizes = {}
-    for term, x in zip(args[0].split("->")[0].split(","), args[1]):
-        for letter, size in zip(term, x.shape):
+    for term, x in zip(args[0].split("->")[0].split(","), args[1], strict=True):
+        for letter, size in zip(term, x.shape, strict=True):
             sizes[letter] = builtins.max(sizes.get(letter, 1), count((size,)))
     return (2 if len(args[1]) > 1 else 1) * math.prod(sizes.values())
 

@@ -119,7 +119,7 @@ def pad(x, widths, value):
 
 
 def dilate(x, steps):
-    return Spec((size if step == 1 else (size - 1) * step + 1 for size, step in zip(x.shape, steps)), _dtype(x))
+    return Spec((size if step == 1 else (size - 1) * step + 1 for size, step in zip(x.shape, steps, strict=True)), _dtype(x))
 
 
 def slice(x, starts, stops, strides):
@@ -160,7 +160,7 @@ def dynamic_slice(x, starts, sizes):
 
 
 def dynamic_update_slice(x, update, starts):
-    for old, new in zip(x.shape, update.shape):
+    for old, new in zip(x.shape, update.shape, strict=True):
         if not shapes.unknown(old) and not shapes.unknown(new) and new > old:
             raise ValueError(f"slice_update: updates of the shape {shapes.public(update.shape)} do not fit into {shapes.public(x.shape)}.")
     return Spec(x.shape, _dtype(x))
@@ -268,7 +268,7 @@ def _same_type(a, b, op):
         raise ValueError(f"{op}: the results must have one shape and type each; got {a} and {b}.")
     if a is None:
         return None
-    return Spec((UNKNOWN if shapes.unknown(m) or shapes.unknown(n) else shapes.same(m, n, op) for m, n in zip(a.shape, b.shape)), a.dtype)
+    return Spec((UNKNOWN if shapes.unknown(m) or shapes.unknown(n) else shapes.same(m, n, op) for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
 
 
 def cond(predicate, if_true, if_false):
@@ -292,7 +292,7 @@ def scan(body, state, xs, length, reverse):
 def vectorize(function, in_axes):
     def call(*args):
         lengths, items = [], []
-        for x, axis in zip(args, in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)):
+        for x, axis in zip(args, in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args), strict=True):
             lengths += [] if axis is None else [_shape(leaf)[axis] for leaf in tree.flatten(x)]
             items.append(x if axis is None else tree.map_structure(lambda leaf, axis=axis: _without(_spec(leaf), axis), x))
         return tree.map_structure(lambda s: Spec((lengths[0], *s.shape), s.dtype), to_specs(function(*items)))
@@ -315,4 +315,3 @@ def custom_gradient(function, arguments):
 
 def remat(function, arguments):
     return function(*arguments)
-

@@ -287,5 +287,3 @@ def sparsemax(x, axis=-1):
     count = p.sum(cast(kept, kind(x)), (axis,), True)
     level = divide(subtract(p.sum(where(kept, ordered, 0.0), (axis,), True), 1.0), count)
     return maximum(subtract(x, level), 0)
-
-

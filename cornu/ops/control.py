@@ -160,7 +160,7 @@ def associative_scan(f, elems, reverse=False, axis=0):
     """
     leaves = tree.flatten(_tensors(elems))
     axes = [shapes.normalize_axis(axis, leaf.ndim, "associative_scan") for leaf in leaves]
-    turn = lambda xs: [p.flip(x, (a,)) for x, a in zip(xs, axes)] if reverse else xs
+    turn = lambda xs: [p.flip(x, (a,)) for x, a in zip(xs, axes, strict=True)] if reverse else xs
     pack = lambda xs: _packed(elems, xs)
     both = lambda a, b: tree.flatten(f(pack(a), pack(b)))
     return pack(turn(_running(both, turn(leaves), axes)))
@@ -176,7 +176,7 @@ def _part(xs, axes, start, stop, stride=1):
         at = lambda value, other: [value if i == axis else other for i in range(x.ndim)]
         return p.slice(x, at(start, 0), at(stop, None), at(stride, 1))
 
-    return [one(x, a) for x, a in zip(xs, axes)]
+    return [one(x, a) for x, a in zip(xs, axes, strict=True)]
 
 
 def _running(both, xs, axes):
@@ -189,8 +189,8 @@ def _running(both, xs, axes):
     first = _part(xs, axes, 0, 1)
     if size > 2:
         before = odd if size % 2 else _part(odd, axes, 0, size // 2 - 1)
-        first = [p.concatenate([a, b], axis) for a, b, axis in zip(first, both(before, rest), axes)]
-    return [_woven(a, b, axis, size) for a, b, axis in zip(first, odd, axes)]
+        first = [p.concatenate([a, b], axis) for a, b, axis in zip(first, both(before, rest), axes, strict=True)]
+    return [_woven(a, b, axis, size) for a, b, axis in zip(first, odd, axes, strict=True)]
 
 
 def _woven(even, odd, axis, size):
@@ -234,5 +234,3 @@ def custom_gradient(f):
         return p.custom_gradient(forward, tuple(array(x) for x in args))
 
     return call
-
-

@@ -138,11 +138,11 @@ def transposed_padding(length, stride, dilation, extra, padding):
     span = dilation * (length - 1) + 1
     same = padding.lower() == "same"
     if extra is None:
-        grown = max(span - stride, 0)  # how much longer than size * stride the whole is
-        low = grown // 2 if same else 0
-        return span - 1 - low, span - 1 - (grown - low if same else 0) + max(stride - span, 0)
-    low = span // 2 if same else 0
-    return span - 1 - low, span - 1 - low + extra
+        cut = span - stride if same else min(span - stride, 0)  # how much longer the whole transposed convolution is than the result
+    else:
+        cut = (2 * (span // 2) if same else 0) - extra
+    low = max(cut, 0) // 2
+    return span - 1 - low, span - 1 - (cut - low)
 
 
 def transposed_length(size, length, stride=1, padding="valid", output_padding=None, dilation=1):
@@ -253,5 +253,3 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
             part = p.slice(x, [0, 0, *first], [None, None, first[0] + last[0], first[1] + last[1]], [1, 1, *stride])
             parts.append(p.reshape(part, (batch, channels, 1, rows * columns)))
     return p.reshape(p.concatenate(parts, 2), (batch, channels * math.prod(size), rows * columns))
-
-

@@ -13,7 +13,7 @@ from cornu.shapes import normalize_axis, public, unknown
 
 def _pair(target, output, name):
     (target, output), _ = settle(array(target), array(output), dtype=canonical(dtypes.to_float(kind(output))))
-    if target.ndim != output.ndim or any(not unknown(a) and not unknown(b) and a != b for a, b in zip(target.shape, output.shape)):
+    if target.ndim != output.ndim or any(not unknown(a) and not unknown(b) and a != b for a, b in zip(target.shape, output.shape, strict=True)):
         raise ValueError(f"{name}: target and output must have the same shape; got {public(target.shape)} and {public(output.shape)}.")
     return target, output
 
@@ -89,7 +89,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = p.reshape(target, tuple(target.shape[:-1]))
     wanted = (*output.shape[:axis], *output.shape[axis + 1 :])
-    if target.ndim != output.ndim - 1 or any(not unknown(a) and not unknown(b) and a != b for a, b in zip(target.shape, wanted)):
+    if target.ndim != output.ndim - 1 or any(not unknown(a) and not unknown(b) and a != b for a, b in zip(target.shape, wanted, strict=True)):
         raise ValueError(
             f"sparse_categorical_crossentropy: target must have the shape of output without axis {axis}, {public(wanted)}; got {public(target.shape)}, "
             f"for an output of {public(output.shape)}. One-hot targets go with categorical_crossentropy."
@@ -98,5 +98,3 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     numbers = p.iota(tuple(classes if i == axis else 1 for i in range(output.ndim)), axis, kind(target))
     chosen = p.equal(p.reshape(target, (*target.shape[:axis], 1, *target.shape[axis:])), numbers)
     return negative(sum(where(chosen, _log_probabilities(output, from_logits, axis), 0.0), axis))
-
-

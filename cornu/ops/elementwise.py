@@ -310,6 +310,6 @@ def select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist):
         raise ValueError(f"select: {len(condlist)} conditions and {len(choicelist)} choices came; their numbers must be equal.")
     out = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist)):
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         out = where(condition, choice, out)
     return out

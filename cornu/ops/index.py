@@ -102,10 +102,10 @@ def slice(inputs, start_indices, shape):
         raise ValueError(f"slice: wanted {inputs.ndim} starts and sizes for the shape {shapes.public(inputs.shape)}; got {start_indices} and {shape}.")
     if static is None:
         return p.dynamic_slice(inputs, starts, shape)
-    for i, (start, n, size) in enumerate(zip(static, shape, inputs.shape)):
+    for i, (start, n, size) in enumerate(zip(static, shape, inputs.shape, strict=True)):
         if not unknown(size) and not unknown(n) and (start < 0 or start + n > size):
             raise ValueError(f"slice: from {start} on there are not {n} places on axis {i} of the shape {shapes.public(inputs.shape)}.")
-    out = p.slice(inputs, static, [start + n for start, n in zip(static, shape)], [1] * inputs.ndim)
+    out = p.slice(inputs, static, [start + n for start, n in zip(static, shape, strict=True)], [1] * inputs.ndim)
     return Spec(shape, out.dtype) if type(out) is Spec else out
 
 
@@ -291,7 +291,11 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     if sparse:
         raise ValueError("bincount: only dense tensors are supported; got sparse=True.")
     length = shapes.UNKNOWN if type(x) is Spec else max(int(numpy(x).max(initial=-1)) + 1, int(minlength))
-    found = one_hot(x, length, dtype="int32" if weights is None else kind(array(weights))) if not unknown(length) else Spec((*x.shape, length), "int32" if weights is None else kind(weights))
+    found = (
+        one_hot(x, length, dtype="int32" if weights is None else kind(array(weights)))
+        if not unknown(length)
+        else Spec((*x.shape, length), "int32" if weights is None else kind(weights))
+    )
     if weights is not None:
         found = multiply(found, expand_dims(array(weights), -1))
     return _sum(found, -2)
@@ -302,7 +306,7 @@ def histogram(x, bins=10, range=None):
     """How many elements fall into each of `bins` equal bins from the smallest to the largest (or over `range`), and the bins' edges.
 
     Returns:
-        The counts (int32) and the `bins + 1` edges.
+        The counts (floats) and the `bins + 1` edges.
     """
     if not isinstance(bins, int) or bins < 1:
         raise ValueError(f"histogram: bins is a whole number from 1 up; got {bins!r}.")
@@ -315,7 +319,7 @@ def histogram(x, bins=10, range=None):
     edges = linspace(low, high, bins + 1)
     place = clip(subtract(searchsorted(edges, x, side="right"), 1), 0, bins - 1)
     inside = logical_and(greater_equal(x, low), less_equal(x, high))
-    return _segments(cast(inside, "int32"), place, bins, 0, "add"), edges
+    return _segments(cast(inside, kind(x)), place, bins, 0, "add"), edges
 
 
 @op(tensors=2)

@@ -120,12 +120,12 @@ def _sizes(shape, op):
 
 @op(tensors=0)
 def full(shape, fill_value, dtype=None):
-    """A tensor of the given shape with `fill_value` everywhere.
+    """A tensor of the given shape with `fill_value` everywhere, of type `floatx` unless `dtype` says otherwise.
 
     >>> ops.full((2,), 7).tolist()
-    [7, 7]
+    [7.0, 7.0]
     """
-    dtype = _type(dtype) if dtype is not None else canonical(dtypes.result(kind(fill_value)))
+    dtype = _type(dtype)
     shape = _sizes(shape, "full")
     if type(fill_value) in (int, float, bool, complex):
         return p.full(shape, fill_value, dtype)
@@ -302,5 +302,3 @@ def stop_gradient(variable):
 def copy(x):
     """A tensor with the same values."""
     return p.cast(x, kind(x)) if type(x) is shapes.Spec else backends.load().copy(x)
-
-

@@ -74,7 +74,7 @@ def tensordot(x1, x2, axes=2):
     left, right = [normalize_axis(a, x1.ndim, "tensordot") for a in left], [normalize_axis(a, x2.ndim, "tensordot") for a in right]
     if len(left) != len(right):
         raise ValueError(f"tensordot: wanted as many axes of one as of the other; got {left} and {right}.")
-    for a, b in zip(left, right):
+    for a, b in zip(left, right, strict=True):
         shapes.same(x1.shape[a], x2.shape[b], f"tensordot over axis {a} of {shapes.public(x1.shape)} and axis {b} of {shapes.public(x2.shape)}")
     names = iter(_LETTERS)
     first = [next(names) for _ in range(x1.ndim)]
@@ -113,9 +113,9 @@ def _explicit(equation, operands):
     if len(terms) != len(operands):
         raise ValueError(f"einsum {equation!r}: {len(terms)} tensors are named, {len(operands)} came.")
     spare = [c for c in _LETTERS if c not in equation]
-    broad = max((x.ndim - len(t) + 3 for t, x in zip(terms, operands) if "..." in t), default=0)
+    broad = max((x.ndim - len(t) + 3 for t, x in zip(terms, operands, strict=True) if "..." in t), default=0)
     dots = "".join(spare[:broad])
-    full = [t.replace("...", dots[broad - (x.ndim - len(t) + 3) :] if "..." in t else "") for t, x in zip(terms, operands)]
+    full = [t.replace("...", dots[broad - (x.ndim - len(t) + 3) :] if "..." in t else "") for t, x in zip(terms, operands, strict=True)]
     if not arrow:
         plain = inputs.replace("...", "").replace(",", "")
         output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in set(plain) if plain.count(c) == 1))
@@ -152,7 +152,7 @@ def kron(x1, x2):
     a, b = ((1,) * (n - x.ndim) + tuple(x.shape) for x in (x1, x2))
     left = p.reshape(x1, tuple(s for size in a for s in (size, 1)))
     right = p.reshape(x2, tuple(s for size in b for s in (1, size)))
-    return p.reshape(p.multiply(left, right), tuple(m * k for m, k in zip(a, b)))
+    return p.reshape(p.multiply(left, right), tuple(m * k for m, k in zip(a, b, strict=True)))
 
 
 @op(tensors=2)

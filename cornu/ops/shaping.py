@@ -1,6 +1,5 @@
 """Ops that move elements to other places: reshape, transpose, join, split, pad, repeat, turn."""
 
-
 import numpy as np
 
 from cornu import shapes
@@ -74,7 +73,7 @@ def moveaxis(x, source, destination):
     if len(source) != len(destination):
         raise ValueError(f"moveaxis: {len(source)} axes cannot go to {len(destination)} places.")
     order = [i for i in range(x.ndim) if i not in source]
-    for place, axis in sorted(zip(destination, source)):
+    for place, axis in sorted(zip(destination, source, strict=True)):
         order.insert(place, axis)
     return p.transpose(x, tuple(order))
 
@@ -149,7 +148,9 @@ def unstack(x, num=None, axis=0):
 def _cut(x, axis, start, stop, stride=1):
     """`x[start:stop:stride]` along one axis."""
     n = x.ndim
-    return p.slice(x, [start if i == axis else 0 for i in range(n)], [stop if i == axis else None for i in range(n)], [stride if i == axis else 1 for i in range(n)])
+    return p.slice(
+        x, [start if i == axis else 0 for i in range(n)], [stop if i == axis else None for i in range(n)], [stride if i == axis else 1 for i in range(n)]
+    )
 
 
 @op
@@ -175,7 +176,7 @@ def split(x, indices_or_sections, axis=0):
     else:
         places = [int(i) for i in indices_or_sections]
     starts, stops = [0, *places], [*places, size]
-    return [_cut(x, axis, start, stop) for start, stop in zip(starts, stops)]
+    return [_cut(x, axis, start, stop) for start, stop in zip(starts, stops, strict=True)]
 
 
 @op
@@ -251,7 +252,9 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     """
     widths = _widths(pad_width, x.ndim)
     if mode == "constant":
-        return p.pad(x, widths, 0 if constant_values is None else constant_values if type(constant_values) in (int, float, bool) else numpy(constant_values).item())
+        return p.pad(
+            x, widths, 0 if constant_values is None else constant_values if type(constant_values) in (int, float, bool) else numpy(constant_values).item()
+        )
     if constant_values is not None:
         raise ValueError(f"pad: `constant_values` goes with mode='constant'; got mode={mode!r}.")
     if mode not in ("reflect", "symmetric", "edge"):
@@ -273,7 +276,7 @@ def _mirrored(x, axis, low, high, mode):
     else:
         skip = mode == "reflect"
         ends = [p.flip(_cut(x, axis, skip, low + skip), (axis,)), p.flip(_cut(x, axis, size - high - skip, size - skip), (axis,))]
-    ends = [_sized(end, axis, n) for end, n in zip(ends, (low, high))]
+    ends = [_sized(end, axis, n) for end, n in zip(ends, (low, high), strict=True)]
     return p.concatenate([ends[0], x, ends[1]], axis)
 
 
@@ -366,6 +369,8 @@ def repeat(x, repeats, axis=None):
     axis = normalize_axis(axis, x.ndim, "repeat")
     if hasattr(repeats, "__index__") and not getattr(repeats, "shape", ()):
         repeats = int(repeats)
+    elif type(repeats) is shapes.Spec:
+        return shapes.Spec((*x.shape[:axis], shapes.UNKNOWN, *x.shape[axis + 1 :]), kind(x))
     else:
         repeats = numpy(repeats).reshape(-1)
         if len(repeats) > 1:
@@ -387,8 +392,8 @@ def tile(x, repeats):
     n = max(len(repeats), x.ndim)
     repeats, sizes = (1,) * (n - len(repeats)) + repeats, (1,) * (n - x.ndim) + tuple(x.shape)
     wide = p.reshape(x, tuple(size for old in sizes for size in (1, old)))
-    wide = p.broadcast_to(wide, tuple(size for pair in zip(repeats, sizes) for size in pair))
-    return p.reshape(wide, tuple(size * times for size, times in zip(sizes, repeats)))
+    wide = p.broadcast_to(wide, tuple(size for pair in zip(repeats, sizes, strict=True) for size in pair))
+    return p.reshape(wide, tuple(size * times for size, times in zip(sizes, repeats, strict=True)))
 
 
 @op(tensors=0)
@@ -405,10 +410,10 @@ def meshgrid(*x, indexing="xy"):
     if indexing == "xy" and len(order) > 1:
         order[:2] = 1, 0
     sizes = [None] * len(vectors)
-    for vector, place in zip(vectors, order):
+    for vector, place in zip(vectors, order, strict=True):
         sizes[place] = vector.shape[0]
     at = lambda vector, place: p.reshape(vector, tuple(vector.shape[0] if i == place else 1 for i in range(len(sizes))))
-    return [p.broadcast_to(at(vector, place), tuple(sizes)) for vector, place in zip(vectors, order)]
+    return [p.broadcast_to(at(vector, place), tuple(sizes)) for vector, place in zip(vectors, order, strict=True)]
 
 
 def _below(x, k):
@@ -470,33 +475,34 @@ def diagflat(x, k=0):
 def depth_to_space(x, block_size, data_format="channels_last"):
     """Move channels to squares of `block_size` by `block_size` places.
 
-    Shape: (batch, height, width, channels * block_size**2) -> (batch, height * block_size, width * block_size, channels).
+    Shape: (batch, height, width, channels * block_size**2) -> (batch, height * block_size, width * block_size, channels). With
+    "channels_first" the channels stand second, and the places of a square follow each other in them.
     """
-    first = data_format == "channels_first"
-    x = p.transpose(x, (0, 2, 3, 1)) if first else x
-    batch, height, width, channels = x.shape
-    b = int(block_size)
+    b, first = int(block_size), data_format == "channels_first"
+    batch, *space, channels = (x.shape[i] for i in ((0, 2, 3, 1) if first else (0, 1, 2, 3)))
     if not unknown(channels) and channels % b**2:
         raise ValueError(f"depth_to_space: {channels} channels are not a multiple of block_size**2 = {b**2}.")
-    x = p.transpose(p.reshape(x, (batch, height, width, b, b, channels // b**2)), (0, 1, 3, 2, 4, 5))
-    x = p.reshape(x, (batch, height * b, width * b, channels // b**2))
-    return p.transpose(x, (0, 3, 1, 2)) if first else x
+    channels, wide = channels // b**2, [size * b for size in space]
+    if first:
+        x = p.transpose(p.reshape(x, (batch, channels, b, b, *space)), (0, 1, 4, 2, 5, 3))
+        return p.reshape(x, (batch, channels, *wide))
+    x = p.transpose(p.reshape(x, (batch, *space, b, b, channels)), (0, 1, 3, 2, 4, 5))
+    return p.reshape(x, (batch, *wide, channels))
 
 
 @op
 def space_to_depth(x, block_size, data_format="channels_last"):
-    """Move squares of `block_size` by `block_size` places to channels.
+    """Move squares of `block_size` by `block_size` places to channels: the reverse of `depth_to_space`.
 
     Shape: (batch, height, width, channels) -> (batch, height / block_size, width / block_size, channels * block_size**2).
     """
-    first = data_format == "channels_first"
-    x = p.transpose(x, (0, 2, 3, 1)) if first else x
-    batch, height, width, channels = x.shape
-    b = int(block_size)
-    if any(not unknown(n) and n % b for n in (height, width)):
+    b, first = int(block_size), data_format == "channels_first"
+    batch, *space, channels = (x.shape[i] for i in ((0, 2, 3, 1) if first else (0, 1, 2, 3)))
+    if any(not unknown(n) and n % b for n in space):
         raise ValueError(f"space_to_depth: height and width must be multiples of {b}; got the shape {shapes.public(x.shape)}.")
-    x = p.transpose(p.reshape(x, (batch, height // b, b, width // b, b, channels)), (0, 1, 3, 2, 4, 5))
-    x = p.reshape(x, (batch, height // b, width // b, channels * b**2))
-    return p.transpose(x, (0, 3, 1, 2)) if first else x
-
-
+    height, width = (size // b for size in space)
+    if first:
+        x = p.transpose(p.reshape(x, (batch, channels, height, b, width, b)), (0, 1, 3, 5, 2, 4))
+        return p.reshape(x, (batch, channels * b**2, height, width))
+    x = p.transpose(p.reshape(x, (batch, height, b, width, b, channels)), (0, 1, 3, 2, 4, 5))
+    return p.reshape(x, (batch, height, width, channels * b**2))
