@@ -139,6 +139,8 @@ class MultiHeadAttention(Layer):
                 raise ValueError(f"{label}: {name} must be at least 1; got {getattr(self, name)}.")
         if self.sliding_window is not None and self.sliding_window < 1:
             raise ValueError(f"{label}: sliding_window must be at least 1; got {self.sliding_window}.")
+        if isinstance(self.output_shape, int):
+            self.output_shape = (self.output_shape,)
         if isinstance(self.attention_axes, int):
             self.attention_axes = (self.attention_axes,)
         elif self.attention_axes is not None:
@@ -156,7 +158,7 @@ class MultiHeadAttention(Layer):
             setattr(self, f"_{name}_dense", self._projection(name, shape, size))
         if self.use_gate:
             self._gate_dense = self._projection("gate", query_shape, self.value_dim, activation="sigmoid")
-        out = (query_shape[-1],) if self.output_shape is None else (self.output_shape,) if isinstance(self.output_shape, int) else tuple(self.output_shape)
+        out = (query_shape[-1],) if self.output_shape is None else tuple(self.output_shape)
         lead, ends = "abcdefgh"[: rank - 1], "opqrs"[: len(out)]
         self._output_dense = self._einsum(f"{lead}mn,mn{ends}->{lead}{ends}", (*query_shape[1:-1], *out), ends, "attention_output")
         self._output_dense._run_build({"input_shape": (*query_shape[:-1], self.num_heads, self.value_dim)})

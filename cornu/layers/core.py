@@ -2,7 +2,7 @@
 
 import inspect
 
-from cornu import backends, dtypes, ops, serialization
+from cornu import backends, dtypes, ops, regularizers, serialization
 from cornu.fields import Activation as ActivationField
 from cornu.fields import Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
@@ -130,7 +130,7 @@ class Identity(Layer):
 
 
 class ActivityRegularization(Layer):
-    """Add a penalty on the input to the loss and pass the input on.
+    """Add a penalty on the input, averaged over the batch, to the loss and pass the input on.
 
     Args:
         l1: factor of the sum of absolute values, at least 0.
@@ -142,10 +142,15 @@ class ActivityRegularization(Layer):
 
     def setup(self):
         self.supports_masking = True
+        self.activity_regularizer = regularizers.L1L2(l1=self.l1, l2=self.l2)
 
     def call(self, inputs):
-        self.add_loss(ops.add(ops.multiply(ops.sum(ops.abs(inputs)), self.l1), ops.multiply(ops.sum(ops.square(inputs)), self.l2)))
         return inputs
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("activity_regularizer", None)
+        return config
 
 
 class Lambda(Layer):

@@ -78,6 +78,8 @@ class Bidirectional(Layer):
         del self.layer, self.backward_layer
         forward = type(given).from_config({**given.get_config(), "name": f"forward_{given.name.removeprefix('forward_')}"})
         self.forward_layer, self.backward_layer = forward, backward
+        if given.return_sequences:  # so that masked steps of both directions add up to nothing
+            forward.zero_output_for_mask = backward.zero_output_for_mask = True
         self.return_sequences, self.return_state, self.stateful = given.return_sequences, given.return_state, given.stateful
         self.supports_masking = True
         self.input_spec = InputSpec(min_ndim=3)
