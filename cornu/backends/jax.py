@@ -63,6 +63,7 @@ CPU = jax.default_backend() == "cpu"
 NAME = "jax"
 WIDE = bool(jax.config.jax_enable_x64)
 COMPILES = True
+HOST = CPU  # whether arrays lie in the host's memory
 ARRAY = type(jnp.zeros(()))
 
 

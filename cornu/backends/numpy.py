@@ -19,6 +19,7 @@ from cornu.shapes import UNKNOWN, Spec
 NAME = "numpy"
 WIDE = True
 COMPILES = False
+HOST = True
 ARRAY = np.ndarray
 OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
 

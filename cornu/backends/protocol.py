@@ -88,6 +88,7 @@ PROGRAM = {
     "NAME": "the backend's name",
     "WIDE": "whether int64, uint64 and float64 exist there; else they narrow to 32 bits",
     "COMPILES": "whether `compile` makes programs (False: everything runs eagerly)",
+    "HOST": "whether its arrays lie in the host's memory",
     "array": "(x, dtype=None): an array from lists, scalars, NumPy arrays and arrays of the backend",
     "share": "(x): an array over the memory of the NumPy array x where that can be; x must not change while it lives",
     "is_array": "(x): whether x is an array of the backend, traced ones included",

@@ -21,8 +21,8 @@ class Outputs:
         by_key = ["/".join(str(key) for key in path if not isinstance(key, int)) or None for path in self.paths]
         self.keyed = [bool(path) and not isinstance(path[-1], int) for path in self.paths]
         self.layers = list(names) if names and len(names) == len(self.paths) else [None] * len(self.paths)
-        self.names = [key if keyed else layer or key for key, layer, keyed in zip(by_key, self.layers, self.keyed)]
-        self.exact = [keyed or layer is not None for keyed, layer in zip(self.keyed, self.layers)]
+        self.names = [key if keyed else layer or key for key, layer, keyed in zip(by_key, self.layers, self.keyed, strict=True)]
+        self.exact = [keyed or layer is not None for keyed, layer in zip(self.keyed, self.layers, strict=True)]
 
     def __len__(self):
         return len(self.paths)
@@ -58,7 +58,9 @@ class Outputs:
         top = tree._children(self.structure) if tree.is_nested(self.structure) else [self.structure]
         if len(given) == len(top):
             return self._join(top, given, what, is_leaf, everywhere)
-        raise ValueError(f"{what}: the model has {count} output{'s' * (count > 1)} ({self._shown()}); got a list of {len(given)}. Give one for each output, or a dictionary by name.")
+        raise ValueError(
+            f"{what}: the model has {count} output{'s' * (count > 1)} ({self._shown()}); got a list of {len(given)}. Give one for each output, or a dictionary by name."
+        )
 
     def _share_mapping(self, given, what, is_leaf, everywhere):
         if isinstance(self.structure, Mapping) and set(given) <= set(self.structure):
@@ -95,6 +97,11 @@ def _is_one(x):
     return not tree.is_nested(x)
 
 
+def _is_thing(x):
+    """Whether `x` is one loss or one metric: not a list or dictionary of them; a config is one."""
+    return not tree.is_nested(x) or (isinstance(x, Mapping) and "class_name" in x)
+
+
 def share_data(outputs, given, what):
     """Targets or sample weights for each output; one tensor of weights counts for all outputs."""
     return outputs.share(given, what, _is_one, everywhere=what == "sample_weight")
@@ -122,8 +129,7 @@ class CompiledLoss:
     def build(self, y_pred, names=None):
         """Match with the outputs `y_pred` (tensors or Specs), which are called `names`."""
         outputs = Outputs(y_pred, names)
-        is_loss = lambda x: x is None or isinstance(x, (str, losses.Loss)) or not tree.is_nested(x) or (isinstance(x, Mapping) and "class_name" in x)
-        self.losses = [losses.as_loss(found) for found in outputs.share(self.given, "loss", is_loss)]
+        self.losses = [losses.as_loss(found) for found in outputs.share(self.given, "loss", _is_thing)]
         self.weights = outputs.share(self.weights_given, "loss_weights", _is_one)
         shown = [self._name(outputs, i) for i, loss in enumerate(self.losses) if loss is not None]
         self.trackers = [metrics.Mean(name=name) for name in _distinct(shown)] if len(shown) > 1 else []
@@ -172,10 +178,6 @@ def _distinct(names):
     return found
 
 
-def _is_metric(x):
-    return x is None or isinstance(x, (str, Metric, losses.Loss)) or not tree.is_nested(x) or (isinstance(x, Mapping) and "class_name" in x)
-
-
 class CompiledMetrics(Metric):
     """All metrics of `compile` as one, whose result is a dictionary by their names in logs.
 
@@ -204,7 +206,7 @@ class CompiledMetrics(Metric):
         targets, leaves, found = share_data(outputs, y_true, "y"), tree.flatten(y_pred), []
         for what, given in self.given.items():
             for i, part in enumerate(self._per_output(outputs, given, what)):
-                for one in tree.flatten(part) if not _is_metric(part) else [part]:
+                for one in tree.flatten(part) if not _is_thing(part) else [part]:
                     if one is not None:
                         metric = as_metric(one, targets[i], leaves[i])
                         found.append((outputs.label(i, metric.name) if len(outputs) > 1 else metric.name, metric, i, what != "metrics"))
@@ -215,14 +217,14 @@ class CompiledMetrics(Metric):
         if given is None or not len(given):
             return [None] * len(outputs)
         if isinstance(given, Mapping):
-            return outputs.share(given, what, _is_metric)
+            return outputs.share(given, what, _is_thing)
         if len(outputs) == 1:
             return [given]
         if len(given) == len(outputs):
-            return outputs.share(given, what, _is_metric)
-        if all(_is_metric(item) and not isinstance(item, Metric) for item in given):
+            return outputs.share(given, what, _is_thing)
+        if all(_is_thing(item) and not isinstance(item, Metric) for item in given):
             return [given] * len(outputs)
-        return outputs.share(given, what, _is_metric)
+        return outputs.share(given, what, _is_thing)
 
     @property
     def metrics(self):

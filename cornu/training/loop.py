@@ -16,8 +16,9 @@ from cornu.training.step import Step, Unforeseen, scalars
 
 SECONDS = 0.07  # what one dispatch should take
 SLOW = 0.002  # seconds a step above which a call of its own costs nothing that matters
+SAMPLES = 3  # measurements of a form of running before it is judged
 WORTHWHILE = 256  # steps after which it pays to compile a second program that saves tens of microseconds a step
-RESIDENT = 2**30  # bytes of training data that may lie on the device
+RESIDENT = {True: 2**25, False: 2**31}  # bytes of training data that may lie on a device that shares the host's memory, on another
 CHUNK = 2**24  # bytes of data that go to the device at a time otherwise
 
 
@@ -121,26 +122,32 @@ class Chunks:
         self.rows = min(self.rows, self.data.num_batches * self.size)
         return self
 
-    def _rows(self, start, stop):
-        return [leaf[start:stop] if self.order is None else leaf[self.order[start:stop]] for leaf in self.leaves]
-
     def program(self, first, count, many):
         start = first * self.size
         stop = min(start + count * self.size, self.rows)
         if not many:
-            return (False, repr(self.places), "batch"), lambda numbers, leaves: lambda i: _join(leaves, self.places), 0, (self._rows(start, stop),)
-        whole, chunk = self.length * self.size, []
-        for rows in self._rows(start, stop):
-            if len(rows) < whole:
-                grown = np.zeros((whole, *rows.shape[1:]), rows.dtype)
-                grown[: len(rows)] = rows
-                rows = grown
-            chunk.append(rows.reshape(self.length, self.size, *rows.shape[1:]))
+            rows = slice(start, stop) if self.order is None else self.order[start:stop]
+            return (False, repr(self.places), "batch"), self._whole, 0, ([leaf[rows] for leaf in self.leaves],)
+        return (True, repr(self.places), self.length, "chunk"), self._parts, 0, ([self._chunk(leaf, start, stop) for leaf in self.leaves],)
 
-        def fetch(numbers, leaves):
-            return lambda i: _join([protocol.getitem(leaf, i) for leaf in leaves], self.places)
+    def _whole(self, numbers, leaves):
+        return lambda i: _join(leaves, self.places)
 
-        return (True, repr(self.places), "chunk"), fetch, 0, (chunk,)
+    def _parts(self, numbers, leaves):
+        return lambda i: _join([protocol.getitem(leaf, i) for leaf in leaves], self.places)
+
+    def _chunk(self, leaf, start, stop):
+        """Some rows as `length` batches; what is over is not read."""
+        shape = (self.length, self.size, *leaf.shape[1:])
+        if self.order is None and stop - start == self.length * self.size:
+            return leaf[start:stop].reshape(shape)
+        chunk = _aligned((self.length * self.size, *leaf.shape[1:]), leaf.dtype)
+        if self.order is None:
+            chunk[: stop - start] = leaf[start:stop]
+        else:
+            np.take(leaf, self.order[start:stop], 0, chunk[: stop - start], "clip")
+        chunk[stop - start :] = 0
+        return backends.current().share(chunk.reshape(shape))
 
 
 class Stream:
@@ -180,7 +187,7 @@ class Runner:
         self.programs = {}
         self.many = None  # the form in use: whether a program runs many steps
         self.rates = {}  # form -> seconds a step
-        self.warm = set()
+        self.samples = {False: 0, True: 0}  # form -> how often it was measured
         self.steps = 0
         self.epoch = (set(), 0, 0)  # forms, steps and programs of the epoch that runs
 
@@ -300,8 +307,7 @@ class Runner:
                 return step(values, batch(i))
 
             values, found = protocol.scan(body, values, protocol.arange(0, length, 1, "int32"), length, False)
-            merge = lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:]))
-            return returned(values), tree.map_structure(merge, found)
+            return returned(values), tree.map_structure(lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:])), found)
 
         if many:
             return self.backend.compile(outputs if mode == "predict" else several, donate=(0,) if mode == "train" else ())
@@ -313,29 +319,33 @@ class Runner:
             logs = output
         else:
             numbers, rest = output
-            logs = dict(zip(self.names, self.backend.numpy(numbers).tolist() if numbers is not None else ()), **rest)
+            logs = dict(zip(self.names, self.backend.numpy(numbers).tolist() if numbers is not None else (), strict=True), **rest)
         return {name: _number(logs[name]) for name in sorted(logs)}
 
     def wait(self):
-        self.backend.block(self.values)
+        if self.values is not None:
+            self.backend.block(self.values)
 
     # how many steps
 
     def pace(self, left, feed):
         """(whether by a program of many steps, how many steps, whether to measure) for the next dispatch when `left` whole batches are."""
-        if not self.compiles or not feed.many:
+        if not self.compiles or not feed.many or feed.rows < 2 * feed.size:
             return False, 1, False
         if self.many is None:
             self.many = self.mode == "train" and not self.step.logs_each_step and self._looks_cheap(feed.size)
         rate = self.rates.get(self.many)
-        if rate is not None and (not self.many) not in self.rates and self._other_may_be_better(rate):
+        if rate is not None and self.samples[self.many] >= SAMPLES and (not self.many) not in self.rates and self._other_may_be_better(rate):
             self.many, rate = not self.many, None
-        most = getattr(feed, "length", left) if self.many else left
-        if self.many not in self.warm:
-            return self.many, min(left, most, 1 if self.mode == "train" else most), False
+        most = min(left, getattr(feed, "length", left)) if self.many else left
+        if self.mode == "predict":
+            return self.many, most if self.many else 1, True
         if rate is None:
-            return self.many, min(8, left, most), True
-        return self.many, max(1, min(left, most, int(SECONDS / rate))), False
+            return self.many, 1 if self.programs_of(self.many) == 0 else min(8, most), True
+        return self.many, max(1, min(most, int(SECONDS / rate))), self.samples[self.many] < SAMPLES
+
+    def programs_of(self, many):
+        return sum(key[0] is many for key in self.programs)
 
     def _looks_cheap(self, size):
         return sum(variable.size for variable in self.step.groups[0]) * size * 6 < 1e8
@@ -346,12 +356,11 @@ class Runner:
         return rate < SLOW and self.steps >= WORTHWHILE and not (self.mode == "predict" and self.step.touched)
 
     def measured(self, many, count, seconds):
-        """Take note of the time of `count` steps; None for the first of a form, which was compiled."""
-        self.warm.add(many)
-        self.steps += count
-        if seconds is not None:
-            self.rates[many] = min(seconds / count, self.rates.get(many, seconds))
-            self.many = min(self.rates, key=self.rates.get)
+        """Take note of the time of `count` steps, and keep to the better form once both are known."""
+        self.rates[many] = min(seconds / count, self.rates.get(many, seconds))
+        self.samples[many] += 1
+        if self.samples[many] == SAMPLES and self.rates.get(not many, np.inf) < self.rates[many]:
+            self.many = not many
 
     def passed(self, seconds):
         """Take note of the time of a whole epoch, which other processes disturb less than a few steps."""
@@ -371,7 +380,6 @@ class Runner:
         full = feed.rows // feed.size
         self.epoch = (set(), 0, len(self.programs))
         while done < total:
-            measure, many = False, False
             if listening is not None:
                 count = min(per, total - done)
                 listening(done)
@@ -381,20 +389,21 @@ class Runner:
                 count, output = 1, self.run(*_at(feed.program(done, 1, False), 1))
             else:
                 many, count, measure = self.pace(full - done, feed)
+                programs = len(self.programs)
                 if measure:
                     self.wait()
                     start = time.perf_counter()
                 if many:
                     output = self.run(*_at(feed.program(done, count, True), count))
-                elif self.mode == "predict":
-                    count, output = 1, self.run(*_at(feed.program(done, 1, False), 1))
                 else:
                     for i in range(done, done + count):
                         output = self.run(*_at(feed.program(i, 1, False), 1))
                 if measure:
                     self.backend.block(output)
                     self.wait()
-                self.measured(many, count, time.perf_counter() - start if measure else None)
+                    if programs == len(self.programs):  # nothing was compiled
+                        self.measured(many, count, time.perf_counter() - start)
+                self.steps += count
                 self.epoch = (self.epoch[0] | {many}, self.epoch[1] + count, self.epoch[2])
             done += count
             yield done, output
@@ -476,7 +485,7 @@ def feed_of(runner, data):
         return None
     if runner.mode == "train" and runner.compiles and data.num_batches > 1:
         leaves = [leaf for leaf in tree.flatten(data.arrays) if leaf is not None]
-        if sum(leaf.nbytes for leaf in leaves) <= RESIDENT:
+        if sum(leaf.nbytes for leaf in leaves) <= RESIDENT[runner.backend.HOST]:
             return Resident(data)
     return Chunks(data)
 
@@ -490,7 +499,7 @@ def predict(runner, data, callbacks):
     def take(keep):
         while len(waiting) > keep:
             output, rows = waiting.pop(0)
-            found.append(tree.map_structure(lambda y: numpy(y)[:rows], output))
+            found.append(tree.map_structure(lambda y, rows=rows: numpy(y)[:rows], output))
 
     feed, done, start = feed_of(runner, data), 0, time.perf_counter()
     runner.values = None

@@ -73,7 +73,7 @@ def train(model, data, result=True):
     weights, static = model.trainable_variables, []
 
     def loss_of(values):
-        scaled, (loss, y_pred, found, changed, news) = loss_and_updates(model, weights, values, x, y, sample_weight, True)
+        scaled, (_, y_pred, found, changed, news) = loss_and_updates(model, weights, values, x, y, sample_weight, True)
         static[:] = [changed, found and [mask is not None for mask in found]]
         return scaled, (y_pred, [mask for mask in found if mask is not None], news)
 
@@ -154,7 +154,7 @@ class Step:
             for variable in group:
                 variables.setdefault(id(variable), variable)
         self.variables = list(variables.values())
-        return before is None or len(before) != len(self.variables) or any(a is not b for a, b in zip(before, self.variables))
+        return before is None or len(before) != len(self.variables) or any(a is not b for a, b in zip(before, self.variables, strict=True))
 
     def adopt(self, variables):
         """Have `variables`, which the step changes too, in the state."""

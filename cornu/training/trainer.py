@@ -280,8 +280,9 @@ class Trainer:
         if len(args) == 1:
             return run(self, args[0])
         state, data = args
-        groups = {"train": (self.trainable_variables, self.non_trainable_variables, self.optimizer and self.optimizer.variables or [], self.metrics_variables)}
-        groups = groups["train"] if mode == "train" else (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)[: len(state)]
+        groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables][: len(state)]
+        if mode == "train":
+            groups.insert(2, self.optimizer.variables if self.optimizer is not None else [])
         pairs = [pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)]
         with step.StepScope(pairs) as scope:
             output = run(self, data)
@@ -354,7 +355,9 @@ class Trainer:
         if loss is None or not default or type(self).compute_loss is not Trainer.compute_loss:
             return
         if y is None:
-            raise ValueError(f"{self._label()}: {what} got no targets, and the loss {_shown(self.loss)} needs them: {what}(x, y). With a data set, let it give (x, y).")
+            raise ValueError(
+                f"{self._label()}: {what} got no targets, and the loss {_shown(self.loss)} needs them: {what}(x, y). With a data set, let it give (x, y)."
+            )
         loss.check_targets(y)
 
     # -- fit ------------------------------------------------------------------------------------------------------------------------
@@ -600,5 +603,3 @@ def _validates(epoch, frequency):
 
 def _shown(loss):
     return repr(loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", loss))
-
-

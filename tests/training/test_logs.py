@@ -115,7 +115,12 @@ class Two(Model):
 @pytest.mark.parametrize(
     "form, y, loss, names",
     [
-        (lambda a, b: [a, b], [CLASSES, VALUES], ["sparse_categorical_crossentropy", "mse"], ["loss", "mean_squared_error_loss", "sparse_categorical_crossentropy_loss"]),
+        (
+            lambda a, b: [a, b],
+            [CLASSES, VALUES],
+            ["sparse_categorical_crossentropy", "mse"],
+            ["loss", "mean_squared_error_loss", "sparse_categorical_crossentropy_loss"],
+        ),
         (lambda a, b: {"p": a, "q": b}, {"p": ONE_HOT, "q": VALUES}, "mse", ["loss", "p_loss", "q_loss"]),
         (lambda a, b: {"p": [a], "q": (b, b)}, {"p": [ONE_HOT], "q": (VALUES, VALUES)}, "mae", None),
     ],
@@ -135,7 +140,9 @@ def test_metrics_of_all_kinds():
         return y_true * 0 + 0.5
 
     model = Sequential([layers.Input((4,)), layers.Dense(1)])
-    model.compile("sgd", losses.MeanSquaredError(), metrics=[metrics.MeanAbsoluteError(name="mine"), half, lambda a, b: a * 0, losses.MeanAbsoluteError(name="kk")])
+    model.compile(
+        "sgd", losses.MeanSquaredError(), metrics=[metrics.MeanAbsoluteError(name="mine"), half, lambda a, b: a * 0, losses.MeanAbsoluteError(name="kk")]
+    )
     history = model.fit(X, VALUES, verbose=0).history
     assert sorted(history) == ["half", "kk", "lambda", "loss", "mine"]
     assert history["half"] == [0.5]

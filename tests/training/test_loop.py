@@ -66,7 +66,7 @@ def test_many_steps_in_one_program(expected, monkeypatch):
 
 def test_data_too_large_for_the_device(expected, monkeypatch):
     _forced(monkeypatch, True)
-    monkeypatch.setattr(loop, "RESIDENT", 0)
+    monkeypatch.setattr(loop, "RESIDENT", {True: 0, False: 0})
     monkeypatch.setattr(loop, "CHUNK", 600)
     _same(_fitted(), expected)
 

@@ -231,7 +231,9 @@ def test_masks_reach_losses_and_metrics():
 
 def test_stateless_calls():
     model, _ = reference()
-    state = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables, model.metrics_variables)]
+    state = [
+        [v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables, model.metrics_variables)
+    ]
     before = model.get_weights()
     logs, new = model.train_step(tuple(state), (X, Y))
     assert [len(group) for group in new] == [len(group) for group in state]
