@@ -34,13 +34,19 @@ class Sequential(Model):
         if not trainable:
             self.trainable = False
 
-    def add(self, layer, rebuild=True):
+    def add(self, layer, rebuild=True, **kwargs):
         """Put `layer` at the end.
 
         Raises:
             TypeError: it is not a layer.
             ValueError: another layer has its name, or it has several outputs.
         """
+        if kwargs:
+            kind, wrong = type(layer).__name__, next(iter(kwargs))
+            advice = f" {wrong!r} is an argument of layers: write add({kind}(..., {wrong}={kwargs[wrong]!r}))."
+            if wrong == "activation" and wrong not in getattr(type(layer), "_fields", {}):
+                advice = f" {kind} has no activation: follow it with add(Activation({kwargs[wrong]!r})), or leave it out."
+            raise TypeError(f"{self._label()}.add takes a layer alone; got {wrong}={kwargs[wrong]!r} beside {kind}(...).{advice}")
         if isinstance(layer, KerasTensor):
             layer = layer._keras_history.operation
         if isinstance(layer, type):
