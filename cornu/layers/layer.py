@@ -17,6 +17,9 @@ assert activations and initializers and constraints and regularizers  # they tea
 fields.converter("object", lambda value: serialization.deserialize_keras_object(value) if isinstance(value, dict) else value, serialization.serialize_keras_object)
 
 
+changes = [0]  # how often an attribute of a layer was set or a weight made: what was collected from layers holds as long as this stays
+
+
 class CallScope(scopes.Scope):
     """What holds during the call of an outermost layer and all that it calls."""
 
@@ -79,6 +82,7 @@ class Layer(Configured, Operation):
         return kwargs
 
     def __setattr__(self, name, value):
+        changes[0] += 1
         if name == "dtype":
             name, value = "dtype_policy", dtype_policies.get(value)
         elif isinstance(value, Variable):
@@ -90,6 +94,7 @@ class Layer(Configured, Operation):
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name):
+        changes[0] += 1
         value = self.__dict__.get(name)
         if isinstance(value, Variable):
             self._own_variables[:] = [v for v in self._own_variables if v is not value]
@@ -130,6 +135,7 @@ class Layer(Configured, Operation):
         return variable
 
     def _own(self, variable):
+        changes[0] += 1
         if all(v is not variable for v in self._own_variables):
             self._own_variables.append(variable)
             if not variable.trainable:
@@ -562,7 +568,7 @@ class Layer(Configured, Operation):
         if self.autocast:
             declared.pop("autocast")
         arguments = self.__dict__.get("_init_arguments")
-        if not arguments or type(self).get_config is not Layer.get_config:
+        if not arguments or not type(self).get_config.__module__.startswith("cornu.") or type(self).__module__.startswith("cornu."):
             return declared
         own = {k: v for k, v in arguments.items() if k not in Layer._fields}
         accepted = inspect.signature(type(self)).parameters

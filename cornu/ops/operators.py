@@ -2,6 +2,7 @@
 
 from cornu import backends
 from cornu.ops import elementwise, index, making, products, reduce, shaping
+from cornu.ops.dispatch import OPS
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
 from cornu.variable import Variable
@@ -46,6 +47,14 @@ def _logic(name):
     """`&`, `|`, `^` of booleans or of the bits of integers."""
     logical, bitwise = _BINARY[name], _BITS[name]
     return lambda x, y: (logical if backends.kind(x) == "bool" else bitwise)(x, y)
+
+
+def _ufunc(self, ufunc, method, *inputs, **kwargs):
+    """NumPy's function of that name as the op, where there is one."""
+    op = OPS.get(ufunc.__name__)
+    if method != "__call__" or kwargs or op is None:
+        raise TypeError(f"numpy.{ufunc.__name__} takes arrays with values; got a {type(self).__name__}. Use functions of cornu.ops or layers on it, not NumPy's.")
+    return op(*inputs)
 
 
 def _equal(self, other):
@@ -99,7 +108,7 @@ _METHODS = {
         name: (lambda function: lambda self, axis=None, keepdims=False: function(self, axis, keepdims))(getattr(reduce, name))
         for name in ("sum", "prod", "mean", "var", "std", "max", "min", "any", "all", "argmax", "argmin")
     },
-    "__array_ufunc__": None,  # so that NumPy's arrays leave `array + x` to `x`
+    "__array_ufunc__": _ufunc,  # `array + x` and numpy.sin(x)
 }
 
 
