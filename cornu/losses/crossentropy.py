@@ -185,7 +185,9 @@ def ctc(y_true, y_pred):
     """
     y_true, y_pred = tensors(y_true, y_pred, labels=True)
     if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
-        raise ValueError(f"ctc: wanted y_true of shape (batch, labels) and y_pred of shape (batch, steps, classes); got {tuple(y_true.shape)} and {tuple(y_pred.shape)}.")
+        raise ValueError(
+            f"ctc: wanted y_true of shape (batch, labels) and y_pred of shape (batch, steps, classes); got {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
+        )
     ones = ops.ones_like(ops.max(y_true, axis=1), dtype="int32")
     lengths = (ops.multiply(ones, size) for size in (y_true.shape[1], y_pred.shape[1]))
     return ops.ctc_loss(y_true, y_pred, *lengths, mask_index=0)

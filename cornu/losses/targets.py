@@ -58,7 +58,9 @@ def matched(name, y_true, y_pred):
     if not a or len(a) != len(b) or any(differ(i, j) and 1 not in (i, j) for i, j in zip(a, b)):
         raise ValueError(f"{name}: {_misfit(a, b)}")
     if any(differ(i, j) for i, j in zip(a, b)):
-        warnings.warn(f"{name}: y_true of shape {a} and y_pred of shape {b} are stretched to fit each other. If that is not meant, give both one shape.", stacklevel=3)
+        warnings.warn(
+            f"{name}: y_true of shape {a} and y_pred of shape {b} are stretched to fit each other. If that is not meant, give both one shape.", stacklevel=3
+        )
     return y_true, y_pred
 
 
@@ -72,7 +74,9 @@ def one_hot(name, y_true, y_pred, axis=-1):
     a, b = shape(y_true), shape(y_pred)
     if a and len(a) == len(b) and not any(differ(i, j) for i, j in zip(a, b)):
         if b[axis] == 1:
-            warnings.warn(f"{name}: y_pred of shape {b} has one class, whose probability is always 1. For a yes-or-no answer use binary_crossentropy.", stacklevel=3)
+            warnings.warn(
+                f"{name}: y_pred of shape {b} has one class, whose probability is always 1. For a yes-or-no answer use binary_crossentropy.", stacklevel=3
+            )
         return y_true, y_pred
     classes = b[-1] if b else None
     if len(b) >= 2 and (len(a) == len(b) - 1 or (len(a) == len(b) and a[-1] == 1)) and not any(differ(i, j) for i, j in zip(a[: len(b) - 1], b)):
@@ -81,7 +85,9 @@ def one_hot(name, y_true, y_pred, axis=-1):
             f"Use sparse_categorical_crossentropy, or to_categorical(y_true, num_classes={classes})."
         )
     if len(a) == len(b) and a and not any(differ(i, j) for i, j in zip(a[:-1], b[:-1])):
-        raise ValueError(f"{name}: y_true of shape {a} has {a[-1]} classes, y_pred of shape {b} has {classes}. Give the last layer {a[-1]} units, or to_categorical num_classes={classes}.")
+        raise ValueError(
+            f"{name}: y_true of shape {a} has {a[-1]} classes, y_pred of shape {b} has {classes}. Give the last layer {a[-1]} units, or to_categorical num_classes={classes}."
+        )
     raise ValueError(f"{name}: {_misfit(a, b)}")
 
 
@@ -147,7 +153,9 @@ def check_class_numbers(name, y_true, count, ignore_class=None):
     if y_true.size == 0:
         return
     if y_true.dtype.kind not in "iufb":
-        raise ValueError(f"{name}: wanted class numbers; got labels of type {y_true.dtype}. Turn names into numbers first, for instance with layers.StringLookup or numpy.unique(..., return_inverse=True).")
+        raise ValueError(
+            f"{name}: wanted class numbers; got labels of type {y_true.dtype}. Turn names into numbers first, for instance with layers.StringLookup or numpy.unique(..., return_inverse=True)."
+        )
     counted = np.ones(y_true.shape, bool) if ignore_class is None else y_true != ignore_class
     whole = np.isfinite(y_true) & (np.floor(y_true) == y_true) if y_true.dtype.kind == "f" else True
     top = math.inf if count is None else count - 1

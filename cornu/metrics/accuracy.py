@@ -88,7 +88,9 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
     """
     y_true, y_pred = _class_numbers(y_true, y_pred)
     if len(y_true.shape) != len(y_pred.shape) - 1:
-        raise ValueError(f"sparse_top_k_categorical_accuracy: y_true of shape {shape(y_true)} does not fit y_pred of shape {shape(y_pred)}: wanted {shape(y_pred)[:-1]}.")
+        raise ValueError(
+            f"sparse_top_k_categorical_accuracy: y_true of shape {shape(y_true)} does not fit y_pred of shape {shape(y_pred)}: wanted {shape(y_pred)[:-1]}."
+        )
     if from_sorted_ids:
         found = ops.equal(ops.expand_dims(ops.cast(y_true, kind(y_pred)), -1), y_pred[..., :k])
         return _as_score(ops.any(found, axis=-1))

@@ -234,7 +234,9 @@ class FBetaScore(Metric):
     def build(self, y_true_shape, y_pred_shape):
         """Make the sums, now that the number of classes is known."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: wanted shapes (batch, classes); got y_true {tuple(y_true_shape)} and y_pred {tuple(y_pred_shape)}.")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: wanted shapes (batch, classes); got y_true {tuple(y_true_shape)} and y_pred {tuple(y_pred_shape)}."
+            )
         shape = () if self.average == "micro" else (y_pred_shape[-1],)
         for name in ("true_positives", "false_positives", "false_negatives", "intermediate_weights"):
             setattr(self, name, self.add_variable(shape, "zeros", name=name))

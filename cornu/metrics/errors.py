@@ -322,6 +322,8 @@ class R2Score(Metric):
             score = ops.divide_no_nan(ops.sum(ops.multiply(score, total)), ops.sum(total))
         if self.num_regressors:
             free = ops.subtract(self.num_samples, self.num_regressors + 1)
-            adjusted = ops.subtract(1.0, ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(self.num_samples, 1.0)), ops.where(ops.equal(free, 0), 1.0, free)))
+            adjusted = ops.subtract(
+                1.0, ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(self.num_samples, 1.0)), ops.where(ops.equal(free, 0), 1.0, free))
+            )
             score = ops.where(ops.greater(free, 0), adjusted, score)
         return self._cast(score)

@@ -28,9 +28,13 @@ class _Confusion(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         mask = None if nested(y_pred) else masks.get_mask(y_pred)
         y_true, y_pred = self._classes(y_true, self.sparse_y_true), self._classes(y_pred, self.sparse_y_pred)
-        y_true, y_pred = (ops.squeeze(x, -1) if len(x.shape) == len(other.shape) + 1 and shape(x)[-1] == 1 else x for x, other in ((y_true, y_pred), (y_pred, y_true)))
+        y_true, y_pred = (
+            ops.squeeze(x, -1) if len(x.shape) == len(other.shape) + 1 and shape(x)[-1] == 1 else x for x, other in ((y_true, y_pred), (y_pred, y_true))
+        )
         if len(y_true.shape) != len(y_pred.shape) or any(differ(i, j) for i, j in zip(shape(y_true), shape(y_pred))):
-            raise ValueError(f"{type(self).__name__} {self.name!r}: classes of shape {shape(y_true)} in y_true do not fit those of shape {shape(y_pred)} in y_pred.")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: classes of shape {shape(y_true)} in y_true do not fit those of shape {shape(y_pred)} in y_pred."
+            )
         count, dtype = self.num_classes, self.total_confusion_matrix.dtype
         weights = ops.ones_like(y_true, dtype=dtype)
         for factor in (sample_weight, mask):

@@ -58,7 +58,16 @@ class Metric(Configured):
         if dtype is None:
             dtype = dtypes.result(self.dtype, "float32") if dtypes.is_float(self.dtype) else self.dtype
         with scopes.name_scope(self.name.replace("/", "|"), caller=self):
-            made = Variable(initializers.get(initializer or "zeros"), tuple(shape), dtype, trainable=False, autocast=False, aggregation=aggregation, layout=layout, name=name)
+            made = Variable(
+                initializers.get(initializer or "zeros"),
+                tuple(shape),
+                dtype,
+                trainable=False,
+                autocast=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
+            )
         self._variables.append(made)
         return made
 

@@ -124,7 +124,9 @@ def test_class(backend, case, weighting):
         _, (gradient,) = backend.value_and_grad(lambda arrays: (loss(y_true, arrays[0], sample_weight=weights), None), [backends.array(y_pred)])
         np.testing.assert_allclose(backends.numpy(gradient), expected["gradient"], rtol=2e-4, atol=2e-6)
     kept = {k: v for k, v in loss.get_config().items() if k in expected["config"]}
-    assert {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()} == {k: list(v) if isinstance(v, tuple) else v for k, v in expected["config"].items()}
+    assert {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()} == {
+        k: list(v) if isinstance(v, tuple) else v for k, v in expected["config"].items()
+    }
 
 
 @pytest.mark.parametrize("name", [n for n in losses.__all__ if n.islower() and n not in ("as_loss", "get", "serialize", "deserialize")])

@@ -11,7 +11,12 @@ NUMBERS = np.arange(32) % 10
 ONE_HOT = np.eye(10, dtype="float32")[NUMBERS]
 
 WRONG = [
-    ("categorical_crossentropy", NUMBERS, PROBABILITIES, ["(32,)", "class numbers", "(32, 10)", "sparse_categorical_crossentropy", "to_categorical", "num_classes=10"]),
+    (
+        "categorical_crossentropy",
+        NUMBERS,
+        PROBABILITIES,
+        ["(32,)", "class numbers", "(32, 10)", "sparse_categorical_crossentropy", "to_categorical", "num_classes=10"],
+    ),
     ("categorical_crossentropy", NUMBERS[:, None], PROBABILITIES, ["(32, 1)", "sparse_categorical_crossentropy"]),
     ("categorical_crossentropy", ONE_HOT[:, :3], PROBABILITIES, ["3 classes", "(32, 10)", "3 units"]),
     ("categorical_crossentropy", ONE_HOT[:30], PROBABILITIES, ["30 and 32 samples"]),
@@ -63,7 +68,12 @@ def test_stretching_and_single_classes_warn():
 
 
 VALUES = [
-    ("SparseCategoricalCrossentropy", np.array([0, 3, 10]), (None, 10), ["SparseCategoricalCrossentropy", "0 to 9", "10 outputs", "got 10", "(2,)", "11 units"]),
+    (
+        "SparseCategoricalCrossentropy",
+        np.array([0, 3, 10]),
+        (None, 10),
+        ["SparseCategoricalCrossentropy", "0 to 9", "10 outputs", "got 10", "(2,)", "11 units"],
+    ),
     ("SparseCategoricalCrossentropy", np.array([1, 3, 2]), (None, 3), ["0 to 2", "got 3", "start at 1", "subtract 1"]),
     ("SparseCategoricalCrossentropy", np.array([0, -1]), (None, 3), ["got -1"]),
     ("SparseCategoricalCrossentropy", np.array([0, 0.5]), (None, 3), ["got 0.5"]),

@@ -84,7 +84,11 @@ METRICS = [
     ("F1Score", {"average": "macro"}, "hot"),
     ("FBetaScore", {"average": "weighted", "beta": 2.0}, "hot"),
     ("FBetaScore", {"beta": 0.5, "threshold": 0.3}, "binary"),
-    *(("AUC", {"curve": curve, "summation_method": method}, "binary") for curve in ("ROC", "PR", "PRGAIN") for method in ("interpolation", "minoring", "majoring")),
+    *(
+        ("AUC", {"curve": curve, "summation_method": method}, "binary")
+        for curve in ("ROC", "PR", "PRGAIN")
+        for method in ("interpolation", "minoring", "majoring")
+    ),
     ("AUC", {"num_thresholds": 21}, "grid"),
     ("AUC", {"num_thresholds": 2}, "flat"),
     ("AUC", {"thresholds": [0.9, 0.25, 0.5]}, "flat"),
@@ -131,7 +135,9 @@ def _ids(case):
 def test_class(backend, case, weighting):
     name, config, kind = case
     y_true, y_pred = _data(kind)
-    if weighting == "places" and (y_true.ndim == 1 or name in ("F1Score", "FBetaScore") or "Categorical" in name or name in WHOLE_ROWS or (name == "IoU" and kind == "hot")):
+    if weighting == "places" and (
+        y_true.ndim == 1 or name in ("F1Score", "FBetaScore") or "Categorical" in name or name in WHOLE_ROWS or (name == "IoU" and kind == "hot")
+    ):
         pytest.skip("one value a sample")
     draw = np.random.default_rng(5)
     weights = {"plain": None, "samples": draw.integers(0, 3, 12).astype("float32"), "places": draw.integers(0, 3, y_true.shape).astype("float32")}[weighting]
@@ -197,7 +203,9 @@ def test_mean_and_sum_of_values(backend, name, weights_shape):
 
 @pytest.mark.parametrize("name", [n for n in metrics.__all__ if n.islower() and n not in ("get", "serialize", "deserialize")])
 def test_function(backend, name):
-    kind = {"hinge": "binary", "squared_hinge": "binary", "kl_divergence": "chances", "pearson_correlation": "real", "concordance_correlation": "real"}.get(name)
+    kind = {"hinge": "binary", "squared_hinge": "binary", "kl_divergence": "chances", "pearson_correlation": "real", "concordance_correlation": "real"}.get(
+        name
+    )
     kind = kind or ("classes" if "sparse" in name else "hot" if "categorical" in name else "binary" if "binary" in name else "positive")
     y_true, y_pred = _data(kind)
     code = "out['y'] = getattr(keras.metrics, name)(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))"
