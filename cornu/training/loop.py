@@ -82,7 +82,7 @@ class Resident:
         if order is not None:
             padded = np.zeros(_bucket(max(self.rows, self.data.num_samples)), np.int32)
             padded[: self.rows] = order
-            self.order = backends.current().share(padded)
+            self.order = padded if len(padded) < 2**14 else backends.current().share(padded)  # a short one goes along with each call
         self.rows = min(self.rows, self.data.num_batches * self.size)
         return self
 
@@ -174,13 +174,13 @@ class Runner:
     def __init__(self, model, mode):
         self.model, self.mode = model, mode
         self.step = Step(model, mode)
+        self.collected = None  # what `layers.layer.changes` counted when the variables were taken
         self.eager = model.run_eagerly
         self.compiles = backends.current().COMPILES and not self.eager
         self.backend = backends.current()
         self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
         self.values = None
         self.fresh = False  # whether the metrics begin anew with the next dispatch
-        self.names = []
         self._forget()
 
     def _forget(self):
@@ -229,18 +229,18 @@ class Runner:
             try:
                 if not self.compiles:
                     return self._eagerly(fetch, first, data)
-                program = self.programs.get(key)
-                if program is None:
-                    program = self.programs[key] = self._compiled(fetch, key[0])
+                if key not in self.programs:
+                    self.programs[key] = self._compiled(fetch, key[0])
+                program, note = self.programs[key]
                 numbers = np.array([first, count, self.fresh], np.int32)
                 changed, output = program(self.values, numbers, *data)
                 if self.mode == "train":
                     self.values = changed
                 else:
-                    for i, value in zip(self.touched, changed, strict=True):
+                    for i, value in zip(note["changed"], changed, strict=True):
                         self.values[i] = value
                 self.fresh = False
-                return output
+                return output if self.mode == "predict" else (note["names"], *output)
             except Unforeseen as found:
                 self._adopt(found.variables)
 
@@ -259,7 +259,8 @@ class Runner:
         return output
 
     def _compiled(self, fetch, many):
-        step, mode = self.step, self.mode
+        """A program, and a dictionary that tells what its results are once it was traced: places of the variables changed, names of the logs."""
+        step, mode, note = self.step, self.mode, {}
 
         def begin(values, numbers):
             if mode == "predict":
@@ -268,19 +269,17 @@ class Runner:
             return [old if new is old else protocol.where(anew, new, old) for new, old in zip(step.reset(values), values, strict=True)]
 
         def returned(values):
-            self.touched = step.touched
-            return values if mode == "train" else [values[i] for i in step.touched]
+            note["changed"] = sorted({*step.touched, *step.cleared})
+            return values if mode == "train" else [values[i] for i in note["changed"]]
 
         def packed(output):
             if mode == "predict":
                 return output
-            self.names, found = scalars(output)
+            note["names"], found = scalars(output)
             return found
 
         def one(values, numbers, *data):
             values, output = step(begin(values, numbers), fetch(numbers, *data)(backends.array(0, "int32")))
-            if mode == "test":
-                step.touched = sorted({*step.touched, *step.cleared})
             return returned(values), packed(output)
 
         def several(values, numbers, *data):
@@ -296,7 +295,6 @@ class Runner:
                 return protocol.add(i, backends.array(1, "int32")), values, packed(logs) if step.logs_each_step else None
 
             i, values, logs = protocol.while_loop(lambda state: protocol.less(state[0], numbers[1]), body, (i, values, logs))
-            step.touched = sorted({*step.touched, *step.cleared})
             return returned(values), logs if step.logs_each_step else packed(step.result(values))
 
         def outputs(values, numbers, *data):
@@ -309,22 +307,23 @@ class Runner:
             values, found = protocol.scan(body, values, protocol.arange(0, length, 1, "int32"), length, False)
             return returned(values), tree.map_structure(lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:])), found)
 
-        if many:
-            return self.backend.compile(outputs if mode == "predict" else several, donate=(0,) if mode == "train" else ())
-        return self.backend.compile(one, donate=(0,) if mode == "train" else ())
+        function = one if not many else outputs if mode == "predict" else several
+        return self.backend.compile(function, donate=(0,) if mode == "train" else ()), note
 
     def read(self, output):
         """The logs of a dispatch as a dictionary of floats, in the order of the alphabet as Keras has them."""
         if isinstance(output, dict):
             logs = output
         else:
-            numbers, rest = output
-            logs = dict(zip(self.names, self.backend.numpy(numbers).tolist() if numbers is not None else (), strict=True), **rest)
+            names, numbers, rest = output
+            logs = dict(zip(names, self.backend.numpy(numbers).tolist() if numbers is not None else (), strict=True), **rest)
         return {name: _number(logs[name]) for name in sorted(logs)}
 
-    def wait(self):
-        if self.values is not None:
-            self.backend.block(self.values)
+    def wait(self, output=None):
+        """Until what was dispatched has been computed."""
+        found = output if self.mode == "predict" else self.values
+        if found is not None:
+            self.backend.block(found)
 
     # how many steps
 
@@ -399,8 +398,7 @@ class Runner:
                     for i in range(done, done + count):
                         output = self.run(*_at(feed.program(i, 1, False), 1))
                 if measure:
-                    self.backend.block(output)
-                    self.wait()
+                    self.wait(output)
                     if programs == len(self.programs):  # nothing was compiled
                         self.measured(many, count, time.perf_counter() - start)
                 self.steps += count

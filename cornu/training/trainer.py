@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from cornu import backends, metrics, ops, optimizers, serialization, tree
+from cornu.layers.layer import changes
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
 from cornu.traceback import user_lines
@@ -294,7 +295,10 @@ class Trainer:
         runner = runners.get(mode)
         if runner is None or runner.backend is not backends.current() or runner.eager is not self.run_eagerly:
             runner = runners[mode] = loop.Runner(self, mode)
-        return runner.refresh()
+        if mode != "predict" or runner.collected != changes[0]:  # freezing alone changes no prediction
+            runner.refresh()
+            runner.collected = changes[0]
+        return runner
 
     def _make(self, mode, force):
         name = f"{mode}_function"
