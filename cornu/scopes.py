@@ -134,12 +134,6 @@ def auto_name(prefix):
     return f"{prefix}_{number}" if number else prefix
 
 
-def uniquify(name):
-    number = _counts[name]
-    _counts[name] += 1
-    return f"{name}_{number}" if number else name
-
-
 def get_uid(prefix=""):
     """How often `get_uid` was asked for `prefix`, this time included."""
     _counts[("uid", prefix)] += 1

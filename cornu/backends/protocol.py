@@ -115,11 +115,10 @@ _ABSTRACT = frozenset((shapes.Spec, shapes.Unknown))
 class Primitive:
     """One primitive: `add(x, y)` runs on the interpreter that its arguments call for."""
 
-    __slots__ = ("name", "first")
+    __slots__ = ("name",)
 
     def __init__(self, name):
         self.name = name
-        self.first = 1 if name == "einsum" else 0
 
     def __call__(self, *args):
         return getattr(interpreter(args), self.name)(*args)
