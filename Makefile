@@ -13,7 +13,8 @@ ORACLE := .venv-oracle
 SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check bench format lines clean
+
+.PHONY: demo test check types quick bench format lines clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
@@ -24,9 +25,14 @@ test: $(VENV)/.tools $(ORACLE)/.installed
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
 	$(BIN)/python tools/check_imports.py
-	CORNU_ORACLE=none $(BIN)/python -m pytest -m "not slow"
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target types quick
+
+types:
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+quick:
+	CORNU_ORACLE=none $(BIN)/python -m pytest --fast
 
 format: $(VENV)/.tools
 	$(BIN)/ruff format .

@@ -6,8 +6,9 @@ The program of a tutorial for Keras, with its imports of today; recognize_digits
 from cornu.datasets import mnist
 from cornu.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from cornu.models import Sequential
-from cornu.utils import to_categorical
+from cornu.utils import set_random_seed, to_categorical
 
+set_random_seed(0)  # another seed gives an accuracy a tenth of a percent up or down
 (x_train, y_train), (x_test, y_test) = mnist.load_data()
 x_train = x_train.reshape((-1, 28, 28, 1)).astype("float32") / 255.0
 x_test = x_test.reshape((-1, 28, 28, 1)).astype("float32") / 255.0

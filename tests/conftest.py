@@ -34,3 +34,19 @@ def shared_data():
     if not (folder / "datasets").is_dir():
         pytest.skip(f"no real data in {folder}: set CORNU_DATA to a folder that has datasets/mnist.npz and the like")
     return folder
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fast", action="store_true", help="leave out slow tests, and all but two parameter sets of each other test")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--fast"):
+        return
+    groups = {}
+    for item in items:
+        if not item.get_closest_marker("slow"):
+            groups.setdefault(item.nodeid.split("[")[0], []).append(item)
+    kept = {item for group in groups.values() for item in (group[0], group[-1])}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
