@@ -27,6 +27,16 @@ class CorruptFileError(ValueError):
     """A file is damaged or is not what it says."""
 
 
+class UnknownNameError(UnsafeFileError, TypeError):
+    """A file names a class or function that is not known here."""
+
+
+class Saving(scopes.Scope):
+    """Inside, what could not be read back is not written."""
+
+    kind = "Saving"
+
+
 def own(cls, module, kind=None, name=None):
     """Put a class or function of the library into the registry, written as `module` and `name`; `kind` is the namespace."""
     name = name or cls.__name__
@@ -137,7 +147,7 @@ def _find(config, kind, custom_objects):
         if (wanted, class_name) in _own:
             return _own[(wanted, class_name)]
     every = [name for _, name in _own]
-    raise TypeError(
+    raise UnknownNameError(
         f"Unknown class {class_name!r} (module {module!r}, registered as {config.get('registered_name')!r}).{suggestion(class_name, every)} "
         f"If it is yours, decorate it with @cornu.saving.register_keras_serializable() or pass custom_objects={{{class_name!r}: ...}}."
     )
@@ -192,8 +202,13 @@ def serialize_keras_object(obj):
         if hasattr(obj, "__array__") and hasattr(obj, "dtype"):
             return {"class_name": "__tensor__", "config": {"value": np.asarray(obj).tolist(), "dtype": dtypes.standardize(obj.dtype)}}
         raise ValueError(f"{type(obj).__name__} cannot be written to a file: it has no `get_config` method. Value: {str(obj)[:100]}")
-    config = serialize_keras_object(dict(obj.get_config()))
     cls = type(obj)
+    if scopes.innermost("Saving") is not None and cls not in _names and cls not in _registered_names and get_registered_object(cls.__name__) is not cls:
+        raise ValueError(
+            f"The class {cls.__name__} of {getattr(obj, 'name', obj)!r} cannot be saved, since no file could find it again: decorate it with "
+            "@cornu.saving.register_keras_serializable(), or save inside `with cornu.saving.custom_object_scope({...})`."
+        )
+    config = serialize_keras_object(dict(obj.get_config()))
     module, name = _names.get(cls, (cls.__module__, cls.__name__))
     written = {
         "module": module,
@@ -258,7 +273,13 @@ def _read(config, kind, depth):
         raise TypeError(f"{class_name}: the class has no `from_config`.")
     if not isinstance(inner, dict):
         raise CorruptFileError(f"{class_name}: its config must be a dictionary; got {type(inner).__name__}.")
-    made = cls.from_config(dict(inner))
+    try:
+        made = cls.from_config(dict(inner))
+    except (UnsafeFileError, CorruptFileError) as error:
+        name = inner.get("name")
+        if not isinstance(name, str) or f"{name!r}" in str(error):
+            raise
+        raise type(error)(f"{class_name} {name!r}: {error}") from error.__cause__
     build = config.get("build_config")
     if build and hasattr(made, "build_from_config"):
         made.build_from_config(down(build))
@@ -278,7 +299,7 @@ def _function(config):
     for wanted in (kind, "activations", "losses", "metrics", "ops"):
         if (wanted, name) in _own:
             return _own[(wanted, name)]
-    raise TypeError(f"Unknown function {name!r}. Pass custom_objects={{{name!r}: ...}} or register it with @cornu.saving.register_keras_serializable().")
+    raise UnknownNameError(f"Unknown function {name!r}. Pass custom_objects={{{name!r}: ...}} or register it with @cornu.saving.register_keras_serializable().")
 
 
 def _keras_tensor(config, down):

@@ -568,7 +568,7 @@ class Layer(Configured, Operation):
         if self.autocast:
             declared.pop("autocast")
         arguments = self.__dict__.get("_init_arguments")
-        if not arguments or not type(self).get_config.__module__.startswith("cornu.") or type(self).__module__.startswith("cornu."):
+        if not arguments or not str(type(self).get_config.__module__).startswith("cornu.") or type(self).__module__.startswith("cornu."):
             return declared
         own = {k: v for k, v in arguments.items() if k not in Layer._fields}
         accepted = inspect.signature(type(self)).parameters

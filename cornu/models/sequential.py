@@ -155,9 +155,11 @@ class Sequential(Model):
             if isinstance(config, list):
                 config = {"layers": config}
             model = cls(name=config.get("name"))
-            for entry in config["layers"]:
-                model.add(serialization.deserialize_keras_object(entry, kind="layers"))
             shape = config.get("build_input_shape")
+            for entry in config["layers"]:
+                if shape and isinstance(entry, dict):  # the layers are built with the model, so that their paths begin with its name
+                    entry = {key: value for key, value in entry.items() if key != "build_config"}
+                model.add(serialization.deserialize_keras_object(entry, kind="layers"))
             if model._function is None and shape and model._stack:
                 model.build(tuple(shape))
             if not config.get("trainable", True):

@@ -18,7 +18,8 @@ def write(model, path):
     """Write `model` to a new file at `path`."""
     import h5py
 
-    config = json.dumps(serialization.serialize_keras_object(model))  # what cannot be written is an error here, before there is a file
+    with serialization.Saving():
+        config = json.dumps(serialization.serialize_keras_object(model))  # what cannot be written is an error here, before there is a file
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now, "writer": f"cornu {__version__}"})
     buffer = io.BytesIO()

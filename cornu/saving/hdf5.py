@@ -65,10 +65,11 @@ def write(model, path, include_optimizer=True):
 
     if getattr(model, "_function", None) is None and not hasattr(model, "_stack"):
         raise ValueError(f'An .h5 file holds no subclassed model, and "{model.name}" is one: save it as .keras, or its weights as .weights.h5.')
-    config = eras.without_modules(serialization.serialize_keras_object(model))
-    training = None
-    if model.compiled and include_optimizer:
+    with serialization.Saving():
+        config = eras.without_modules(serialization.serialize_keras_object(model))
         found = model.get_compile_config()
+    training = None
+    if found and include_optimizer:
         optimizer = found.pop("optimizer")
         training = {**{key: eras.short(value) for key, value in found.items()}, "optimizer_config": eras.short(optimizer)}
     with h5py.File(path, "w") as file:

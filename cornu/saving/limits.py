@@ -11,7 +11,8 @@ MAX_TEXT = 256 << 20  # characters of a config
 MAX_DEPTH = 500  # levels of a config
 MAX_OBJECTS = 1_000_000  # groups and data sets of an HDF5 file
 MAX_MEMBERS = 100_000  # of an archive
-MAX_RATIO = 1100  # of compressed data; deflate's own limit is 1032
+MAX_RATIO = 100  # by which compressed data may grow ...
+FREE = 8 << 20  # ... beyond so many bytes
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: those that h5py brings along
 
 
@@ -89,7 +90,7 @@ def check_archive(archive):
             raise CorruptFileError(f"the member {member.filename!r} is encrypted.")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise UnsafeFileError(f"the member {member.filename!r} is compressed by a method other than deflate.")
-        if member.file_size > member.compress_size * MAX_RATIO + 1024:
+        if member.file_size > member.compress_size * MAX_RATIO + FREE:
             raise UnsafeFileError(f"the member {member.filename!r} would grow from {member.compress_size:,} to {member.file_size:,} bytes.")
 
 
@@ -130,7 +131,7 @@ def check_hdf5(file, size):
 
     if file.userblock_size:
         raise CorruptFileError("the file has a user block.")
-    seen, numbers, stored, stack = set(), 0, 0, [(file, "/", 0)]
+    seen, numbers, wanted, stored, stack = set(), 0, 0, 0, [(file, "/", 0)]
     while stack:
         group, place, depth = stack.pop()
         if depth > 64:
@@ -155,11 +156,14 @@ def check_hdf5(file, size):
                 stack.append((item, where + "/", depth + 1))
             elif isinstance(item, h5py.Dataset):
                 numbers += item.size or 0
+                wanted += (item.size or 0) * item.dtype.itemsize
                 stored += _check_dataset(item, where, h5py)
             else:
                 raise CorruptFileError(f"{where} is neither a group nor a data set.")
     if stored > size:
         raise UnsafeFileError(f"the data sets say that they take {stored:,} bytes of a file of {size:,}.")
+    if wanted > size * MAX_RATIO + FREE:
+        raise UnsafeFileError(f"the data sets would grow to {wanted:,} bytes, from a file of {size:,}.")
     return numbers
 
 
@@ -179,9 +183,9 @@ def _check_dataset(item, where, h5py):
             raise UnsafeFileError(f"{where} holds {item.size:,} texts.")
         return 0
     wanted, stored = (item.size or 0) * item.dtype.itemsize, item.id.get_storage_size()
-    if wanted > stored * (MAX_RATIO if filters else 1):
+    if wanted > (stored * MAX_RATIO + FREE if filters and stored else stored):
         raise UnsafeFileError(f"{where} says that it holds {wanted:,} bytes; the file has {stored:,} for it.")
-    if layout == h5py.h5d.CHUNKED and _chunk_bytes(item) > max(wanted, 1 << 20) * 64:
+    if layout == h5py.h5d.CHUNKED and _chunk_bytes(item) > max(wanted, 1 << 20) * 4:
         raise UnsafeFileError(f"{where} has chunks of {_chunk_bytes(item):,} bytes.")
     return stored
 
