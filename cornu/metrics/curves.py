@@ -3,7 +3,7 @@
 from cornu import ops, settings
 from cornu.fields import suggestion
 from cornu.losses.targets import kind, same_rank, tensors
-from cornu.metrics.confusion import counts, decisions, fraction
+from cornu.metrics.confusion import decisions, fraction
 from cornu.metrics.metric import Metric
 
 _STATE = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -12,6 +12,38 @@ _STATE = ("true_positives", "false_positives", "true_negatives", "false_negative
 def even_thresholds(count):
     """`count` numbers from 0 to 1 at equal distances, both ends included."""
     return [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
+
+
+def below(x, thresholds):
+    """How many of the ascending `thresholds` are below each of `x`, by halving; 0 for what is not a number."""
+    bits = len(thresholds).bit_length()
+    padded = ops.convert_to_tensor([*thresholds, *[float("inf")] * (2**bits - 1 - len(thresholds))], kind(x))
+    found = ops.zeros_like(x, dtype="int32")
+    for bit in reversed(range(bits)):
+        further = ops.greater(x, ops.take(padded, ops.add(found, 2**bit - 1), axis=0))
+        found = ops.where(further, ops.add(found, 2**bit), found)
+    return found
+
+
+def above(y_true, weights, rank, count):
+    """Weighted true and false positives at each of `count` ascending thresholds, and all positives and negatives, of each column.
+
+    Args:
+        y_true, weights: of shape (places, columns).
+        rank: how many thresholds are below each prediction: so many a prediction is above, the first ones.
+
+    Returns:
+        true positives (count, columns), false positives (count, columns), positives (columns,), negatives (columns,).
+    """
+    columns = rank.shape[-1]
+    yes = ops.multiply(y_true, weights)
+    no = ops.subtract(weights, yes)
+    column = ops.multiply(ops.arange(columns, dtype="int32"), count + 1)
+    places = ops.reshape(ops.add(rank, ops.expand_dims(column, 0)), (-1,))
+    both = ops.stack([ops.reshape(yes, (-1,)), ops.reshape(no, (-1,))], axis=-1)
+    table = ops.reshape(ops.segment_sum(both, places, num_segments=columns * (count + 1)), (columns, count + 1, 2))
+    sums = ops.flip(ops.cumsum(ops.flip(table[:, 1:], axis=1), axis=1), axis=1)
+    return ops.transpose(sums[:, :, 0]), ops.transpose(sums[:, :, 1]), ops.sum(yes, axis=0), ops.sum(no, axis=0)
 
 
 class _Curve(Metric):
@@ -114,28 +146,15 @@ class AUC(_Curve):
             if len(self.label_weights) != y_pred.shape[-1]:
                 raise ValueError(f"AUC {self.name!r}: there are {len(self.label_weights)} label_weights for {y_pred.shape[-1]} labels.")
             weights = ops.multiply(weights, ops.convert_to_tensor(self.label_weights, kind(weights)))
-        self._add(*self._above(y_true, y_pred, weights))
-
-    def _above(self, y_true, y_pred, weights):
-        """True and false positives at each threshold, all positives and negatives; the labels last with `multi_label`."""
         columns = y_pred.shape[-1] if self.multi_label else 1
         y_true, y_pred, weights = (ops.reshape(x, (-1, columns)) for x in (y_true, y_pred, weights))
-        yes = ops.multiply(y_true, weights)
-        no = ops.subtract(weights, yes)
-        # the thresholds that a prediction is above come first: so many predictions above i of them, for all i, by one pass and a running sum
         if self._own_thresholds is None:
             rank = ops.ceil(ops.multiply(ops.clip(y_pred, 0.0, 1.0), self.num_thresholds - 1))
             rank = ops.maximum(ops.cast(ops.where(ops.isnan(y_pred), 0.0, rank), "int32"), 1)
         else:
-            rank = ops.sum(ops.cast(ops.greater(ops.expand_dims(y_pred, -1), ops.convert_to_tensor(self.thresholds, kind(y_pred))), "int32"), axis=-1)
-        column = ops.broadcast_to(ops.expand_dims(ops.arange(columns, dtype="int32"), 0), rank.shape) if columns > 1 else ops.zeros_like(rank)
-        places = ops.reshape(ops.add(ops.multiply(column, self.num_thresholds + 1), rank), (-1,))
-        both = ops.stack([ops.reshape(yes, (-1,)), ops.reshape(no, (-1,))], axis=-1)
-        table = ops.segment_sum(both, places, num_segments=columns * (self.num_thresholds + 1))
-        table = ops.reshape(table, (columns, self.num_thresholds + 1, 2))
-        above = ops.flip(ops.cumsum(ops.flip(table[:, 1:], axis=1), axis=1), axis=1)
-        found = [ops.transpose(above[:, :, i]) for i in (0, 1)] + [ops.sum(x, axis=0) for x in (yes, no)]
-        return found if self.multi_label else [found[0][:, 0], found[1][:, 0], found[2][0], found[3][0]]
+            rank = below(y_pred, self.thresholds)
+        found = above(y_true, weights, rank, self.num_thresholds)
+        self._add(*(found if self.multi_label else (x[..., 0] for x in found)))
 
     def interpolate_pr_auc(self):
         """The area under the precision-recall curve, precision and recall moving together between thresholds.
@@ -207,7 +226,8 @@ class _At(_Curve):
         self._make((self.num_thresholds,))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        self._add(*counts(*decisions(self, y_true, y_pred, sample_weight, class_id=self.class_id), self.thresholds))
+        y_true, y_pred, weights = (ops.reshape(x, (-1, 1)) for x in decisions(self, y_true, y_pred, sample_weight, class_id=self.class_id))
+        self._add(*(x[..., 0] for x in above(y_true, weights, below(y_pred, self.thresholds), self.num_thresholds)))
 
     def result(self):
         true, false, rejected, missed = self._counts()
