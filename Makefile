@@ -3,16 +3,16 @@
 #   make demo    train on real digits, leave a model and pictures in demo/
 #   make test    all tests, compared with the newest Keras, which goes into .venv-oracle
 #   make check   format, lint, types, imports, fast tests: under a minute
-#   make bench   the benchmarks
+#   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
 #   make lines   lines per folder
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .venv-oracle
+PEERS ?= keras
 SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 PIP := -m pip --disable-pip-version-check install --quiet
-
 
 .PHONY: demo test check types quick bench format lines clean
 
@@ -39,7 +39,8 @@ format: $(VENV)/.tools
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.tools $(ORACLE)/.installed
-	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/fit.py --oracle $(ORACLE) --peers $(PEERS)
+	$(BIN)/python benchmarks/ops_traps.py
 
 lines:
 	$(PYTHON) tools/lines.py
