@@ -1,6 +1,6 @@
 """Every op by Keras's name: on arrays, Specs and symbolic tensors, on every backend."""
 
-from cornu.ops import operators  # noqa: F401  (gives tensors their operators)
+from cornu.ops import image, operators  # operators: gives tensors theirs
 from cornu.ops.activate import (
     celu,
     elu,
@@ -221,6 +221,7 @@ from cornu.ops.products import (
     trace,
     vdot,
 )
+from cornu.ops.rearrange import rearrange
 from cornu.ops.reduce import (
     all,
     allclose,
@@ -293,4 +294,40 @@ from cornu.ops.shaping import (
     unstack,
     vsplit,
     vstack,
+)
+from cornu.ops.spectrum import (
+    bartlett,
+    blackman,
+    extract_sequences,
+    fft,
+    fft2,
+    hamming,
+    hanning,
+    i0,
+    ifft2,
+    irfft,
+    istft,
+    kaiser,
+    polar,
+    rfft,
+    stft,
+    view_as_complex,
+    view_as_real,
+)
+from cornu.ops.statistics import (
+    corrcoef,
+    correlate,
+    diff,
+    gcd,
+    geomspace,
+    lcm,
+    median,
+    nanmedian,
+    nanpercentile,
+    nanquantile,
+    percentile,
+    psnr,
+    quantile,
+    trapezoid,
+    vander,
 )

@@ -138,11 +138,7 @@ def binary(name, dtype=dtypes.result, doc=None):
 
     def on_load(backend):
         fast = backend.ARRAY if isinstance(backend.ARRAY, type) else backend.ARRAY[0]
-        safe = (
-            frozenset(np.dtype(d) for d in ("float32", "float16"))
-            if dtype is dtypes.to_float
-            else frozenset(np.dtype(d) for d in ("float32", "float16", "int32", "bool"))
-        )
+        safe = frozenset(np.dtype(d) for d in ("float32", "float16", "int32", "bool") if dtype(d, d) == d)  # computed in the type that they have
         native[:] = [getattr(backend, name), fast, safe]
 
     backends.on_load(on_load)

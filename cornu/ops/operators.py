@@ -53,7 +53,9 @@ def _ufunc(self, ufunc, method, *inputs, **kwargs):
     """NumPy's function of that name as the op, where there is one."""
     op = OPS.get(ufunc.__name__)
     if method != "__call__" or kwargs or op is None:
-        raise TypeError(f"numpy.{ufunc.__name__} takes arrays with values; got a {type(self).__name__}. Use functions of cornu.ops or layers on it, not NumPy's.")
+        raise TypeError(
+            f"numpy.{ufunc.__name__} takes arrays with values; got a {type(self).__name__}. Use functions of cornu.ops or layers on it, not NumPy's."
+        )
     return op(*inputs)
 
 

@@ -330,5 +330,80 @@ CASES |= {
         C(*DRAWN, attn_logits_soft_cap=2.0, keras=False),
     ],
 }
+Q = np.array([0.1, 0.4, 0.8], "float32")
+WAVE = f((2, 20))
+CASES |= {
+    "quantile": [
+        C(A, 0.3),
+        C(CUBE, Q, 1),
+        C(CUBE, 0.4, (0, 2), keepdims=True),
+        *(N(V, 0.3, method=m) for m in ("lower", "higher", "midpoint", "nearest")),
+        N(NANS, 0.5, 1),
+    ],
+    "percentile": [C(A, 30.0), C(CUBE, Q * 100, 1)],
+    "median": [C(A), C(CUBE, 1), C(CUBE, (0, 2), True)],
+    "nanquantile": [N(NANS, 0.3), N(NANS, Q, 1)],
+    "nanpercentile": [N(NANS, 30.0)],
+    "nanmedian": [N(NANS), N(NANS, 1, True)],
+    "corrcoef": [C(ROWS, tolerance=1e-4), C(CUBE[0])],
+    "correlate": [C(f((m,)), f((n,), seed=1), mode) for m, n in ((6, 3), (3, 6), (5, 5), (7, 4), (4, 7)) for mode in ("valid", "same", "full")],
+    "diff": [C(CUBE), C(CUBE, 2, 1), N(FLAGS), C(V, 1, 0)],
+    "trapezoid": [C(A), C(A, dx=0.5, axis=0), C(A, POSITIVE[0]), C(A, POSITIVE)],
+    "vander": [C(V), N(V, 3), N(V, 4, increasing=True), N(SMALL[0])],
+    "gcd": [N(INTS * 6, SMALL * 4), N(INTS, 6)],
+    "lcm": [N(INTS * 6, SMALL * 4)],
+    "geomspace": [N(1.0, 1000.0, 4), N(-2.0, -16.0, 4), N(1.0, 256.0, 5, endpoint=False)],
+    "psnr": [C(A, B, 2.0)],
+}
+CASES |= {
+    "fft": [N((CUBE, f((2, 3, 4), seed=1)))],
+    "fft2": [N((CUBE, f((2, 3, 4), seed=1)))],
+    "ifft2": [N((CUBE, f((2, 3, 4), seed=1)))],
+    "rfft": [N(CUBE), N(CUBE, 3), N(CUBE, 7), N(WAVE)],
+    "irfft": [N((CUBE, f((2, 3, 4), seed=1))), N((CUBE, f((2, 3, 4), seed=1)), 5), N((CUBE, f((2, 3, 4), seed=1)), 9)],
+    "polar": [N(POSITIVE, A)],
+    "view_as_complex": [N(CUBE[..., :2])],
+    "view_as_real": [N(COMPLEX)],
+    "i0": [C(A), C(CUBE * 4, tolerance=1e-4)],
+    "kaiser": [N(7, 3.0)],
+    "extract_sequences": [C(WAVE, 5, 3), C(V, 2, 1, unknown=False)],
+    "stft": [
+        N(WAVE, 6, 3, 8, tolerance=1e-4),
+        N(WAVE, 6, 3, 6, window="hamming", center=False, tolerance=1e-4),
+        N(WAVE[0], 4, 2, 4, window=None, unknown=False),
+    ],
+    "istft": [
+        N((f((2, 6, 5)), f((2, 6, 5), seed=1)), 8, 3, 8, tolerance=1e-4),
+        N((f((6, 5)), f((6, 5), seed=1)), 6, 2, 8, length=14, center=True, unknown=False, tolerance=1e-4),
+    ],
+    "rearrange": [C(CUBE, "a b c -> c (a b)"), C(CUBE, "a b (c d) -> (a c) b d", c=2), C(CUBE, "a b c -> a 1 (b c)", keras=False)],
+}
+CASES |= {name: [N(1), N(6), N(7)] for name in ("bartlett", "blackman", "hamming", "hanning")}
+PICTURES, PICTURE = f((2, 5, 4, 3), 0, 1), f((5, 6, 3), 0, 1)
+PIXELS = (PICTURES * 255).astype("uint8")
+FIRST = np.ascontiguousarray(np.moveaxis(PICTURES, -1, 1))
+CASES |= {
+    "image.resize": [
+        *(C(PICTURES, size, how) for how in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5") for size in ((8, 3), (3, 9))),
+        *(C(PICTURES, (2, 3), how, True) for how in ("bilinear", "bicubic")),
+        C(PICTURE, (4, 4), crop_to_aspect_ratio=True, unknown=False),
+        C(PICTURE, (4, 4), pad_to_aspect_ratio=True, fill_value=0.5, unknown=False),
+        C(FIRST, (7, 7), data_format="channels_first"),
+        N(PIXELS, (7, 7)),
+        N(PIXELS, (7, 7), "nearest"),
+    ],
+    "image.pad_images": [C(PICTURES, 1, 2, 3, 0), C(PICTURES, 1, None, None, 2, 9, 8), C(PICTURE, None, 1, 1, 1, 8, unknown=False)],
+    "image.crop_images": [C(PICTURES, 1, 2, 1, 0), C(PICTURES, 1, None, None, 1, 3, 2), C(PICTURE, None, 1, 1, 1, 3, unknown=False)],
+    "image.rgb_to_grayscale": [C(PICTURES), C(FIRST, "channels_first"), C(PICTURE, unknown=False)],
+    "image.rgb_to_hsv": [C(PICTURES), N(np.zeros((1, 2, 2, 3), "float32"))],
+    "image.hsv_to_rgb": [C(PICTURES), C(FIRST, "channels_first")],
+    "image.extract_patches": [
+        C(PICTURES, 2),
+        C(PICTURES, (2, 3), (1, 2), 1, "same"),
+        C(PICTURE, 2, 1, 2, unknown=False),
+        C(FIRST, 2, data_format="channels_first"),
+    ],
+}
 CONTROL = "cond switch while_loop fori_loop scan map vectorized_map associative_scan custom_gradient".split()  # in test_control.py
+ELSEWHERE = ["ctc_loss"]  # in test_ctc.py
 PLAIN = "shape size ndim dtype is_tensor convert_to_numpy lgamma digamma vectorize".split()  # no tensors come out, or no op of Keras
