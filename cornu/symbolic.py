@@ -185,7 +185,9 @@ def infer(function, *args, **kwargs):
     """`function` on Specs; where it calls its engine directly, by that engine's own abstract evaluation."""
     try:
         return function(*args, **kwargs)
-    except shapes.NeedsEngine:
+    except (shapes.NeedsEngine, TypeError) as error:
+        if isinstance(error, TypeError) and str(Spec) not in str(error):  # some functions of JAX name the type that they refuse, and do not ask it
+            raise
         return backends.load().infer(functools.partial(function, **kwargs), args)
 
 

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from cornu import backends, shapes
+from cornu import backends, shapes, symbolic
 from cornu.backends import jax as backend
 from cornu.backends import protocol
 from cornu.shapes import UNKNOWN, NeedsEngine, Spec
@@ -451,6 +451,17 @@ def test_infer():
 def test_jax_says_that_a_spec_reached_it(function):
     with pytest.raises(NeedsEngine):
         function(Spec((None, 4)))
+
+
+@pytest.mark.parametrize("function", [jax.nn.relu, lax.sin, lambda x: lax.dot(x, jnp.ones((4, 4))), lambda x: jax.nn.softmax(x) * jnp.mean(x)])
+def test_shapes_of_code_that_calls_jax(function):
+    assert shapes.public(symbolic.infer(function, Spec((None, 4))).shape) == (None, 4)
+    with pytest.raises(TypeError, match="own mistake"):
+        symbolic.infer(wrong, Spec((None, 4)))
+
+
+def wrong(x):
+    raise TypeError("own mistake")
 
 
 def test_switches():
