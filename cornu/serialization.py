@@ -119,9 +119,7 @@ def _custom(config, custom_objects):
     return None
 
 
-_KINDS = (
-    "layers losses metrics optimizers initializers regularizers constraints activations models callbacks dtype_policies random ops quantizers".split()
-)
+_KINDS = "layers losses metrics optimizers initializers regularizers constraints activations models callbacks dtype_policies random ops quantizers".split()
 
 
 def _kind_of(module, default):
@@ -222,8 +220,6 @@ def serialize_keras_object(obj):
         if found is not None:
             written[f"{part}_config"] = serialize_keras_object(found)
     return written
-
-
 
 
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, kind=None, **kwargs):

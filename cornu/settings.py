@@ -35,9 +35,7 @@ _old_layout = {"tf": "channels_last", "th": "channels_first"}.get(str(_file.get(
 _values = {
     "floatx": _file.get("floatx") if _file.get("floatx") in _FLOATS else "float32",
     "epsilon": _file["epsilon"] if isinstance(_file.get("epsilon"), float) else _EPSILON,
-    "image_data_format": _file.get("image_data_format", _old_layout)
-    if _file.get("image_data_format", _old_layout) in _DATA_FORMATS
-    else "channels_last",
+    "image_data_format": _file.get("image_data_format", _old_layout) if _file.get("image_data_format", _old_layout) in _DATA_FORMATS else "channels_last",
     "backend": os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND") or "jax",
     "backend_of_file": _file.get("backend"),  # Keras writes that file by itself, so it counts only where it can be followed
     "traceback_filtering": True,

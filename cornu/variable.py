@@ -32,7 +32,9 @@ class Variable:
         name: last part of its path.
     """
 
-    def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none", synchronization="auto", name=None, layout=None, **kwargs):
+    def __init__(
+        self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none", synchronization="auto", name=None, layout=None, **kwargs
+    ):
         if kwargs:
             raise TypeError(f"Variable has no argument {next(iter(kwargs))!r}.")
         self.name = name or scopes.auto_name("variable")
@@ -54,7 +56,11 @@ class Variable:
             self._value = draw(self.shape, dtype=self.dtype) if deferring is None else deferring.put_off(self, draw)
         else:
             self.dtype = backends.canonical(dtypes.standardize(dtype) if dtype is not None else dtypes.result(backends.kind(initializer)))
-            self._value = np.array(initializer, self.dtype) if isinstance(initializer, (int, float, bool, list, tuple, np.ndarray, np.generic)) else backends.array(initializer, self.dtype)
+            self._value = (
+                np.array(initializer, self.dtype)
+                if isinstance(initializer, (int, float, bool, list, tuple, np.ndarray, np.generic))
+                else backends.array(initializer, self.dtype)
+            )
             self.shape = tuple(self._value.shape)
             if shape is not None and tuple(shape) != self.shape:
                 raise ValueError(f"Variable {self.path!r}: `shape` is {tuple(shape)}, but the value's is {self.shape}.")

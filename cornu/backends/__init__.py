@@ -65,7 +65,9 @@ def load(which=None):
         if protocol.backend is not None and protocol.backend.NAME == which:
             return protocol.backend
         if which not in BACKENDS:
-            raise ValueError(f"backend: wanted one of {', '.join(BACKENDS)}; got {which!r}. It is set by CORNU_BACKEND, KERAS_BACKEND, keras.json or cornu.config.set_backend.")
+            raise ValueError(
+                f"backend: wanted one of {', '.join(BACKENDS)}; got {which!r}. It is set by CORNU_BACKEND, KERAS_BACKEND, keras.json or cornu.config.set_backend."
+            )
         module, command, _ = BACKENDS[which]
         if importlib.util.find_spec(module) is None:
             raise ImportError(f"The {which} backend needs the package {module!r}, which is not installed. Install it: {command}")
@@ -176,5 +178,3 @@ def numpy(x):
 
 
 _numpy = numpy
-
-

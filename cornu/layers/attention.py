@@ -61,7 +61,9 @@ class EinsumDense(Layer):
                 sizes[letter] = size
         missing = [letter for letter in kernel if sizes.get(letter) is None]
         if missing:
-            raise ValueError(f"{self._label()}: the size of the axis {missing[0]!r} of the kernel is not known from the input shape {input_shape} and output_shape {given}.")
+            raise ValueError(
+                f"{self._label()}: the size of the axis {missing[0]!r} of the kernel is not known from the input shape {input_shape} and output_shape {given}."
+            )
         self.full_output_shape = tuple(sizes.get(letter) for letter in out)
         self.kernel = self.add_weight(name="kernel", shape=tuple(sizes[letter] for letter in kernel))
         self.bias = None
@@ -173,9 +175,29 @@ class MultiHeadAttention(Layer):
     def _einsum(self, equation, output_shape, bias_axes, name, activation=None):
         part = {f"{what}_{kind}": getattr(self, f"{what}_{kind}") for what in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")}
         output_shape = tuple(None if size is shapes.UNKNOWN else size for size in output_shape)
-        return EinsumDense(equation, output_shape=output_shape, bias_axes=bias_axes if self.use_bias else None, activation=activation, name=name, dtype=self.dtype_policy, **part)
+        return EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            activation=activation,
+            name=name,
+            dtype=self.dtype_policy,
+            **part,
+        )
 
-    def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, attention_mask=None, return_attention_scores=False, training=None, use_causal_mask=False):
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         key = value if key is None else key
         mask = self._joint_mask(query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
@@ -192,7 +214,11 @@ class MultiHeadAttention(Layer):
         q = ops.multiply(q, 1.0 / math.sqrt(self.key_dim))
         scores = ops.matmul(q, ops.transpose(k, (*range(n), n + 1, n)))
         if mask is not None:
-            mask = ops.expand_dims(mask, axis=list(range(mask.ndim - 2 * len(over), mask.ndim - 2 * len(over) + 1))) if mask.ndim == 2 * len(over) + len(batch) else mask
+            mask = (
+                ops.expand_dims(mask, axis=list(range(mask.ndim - 2 * len(over), mask.ndim - 2 * len(over) + 1)))
+                if mask.ndim == 2 * len(over) + len(batch)
+                else mask
+            )
             if len(over) > 1:
                 mask = ops.reshape(mask, (*mask.shape[:n], math.prod(mask.shape[n : n + len(over)]), math.prod(mask.shape[n + len(over) :])))
             lowest = -3e4 if backends.kind(scores) == "float16" else -1e9

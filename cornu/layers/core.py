@@ -83,7 +83,9 @@ class Dense(Layer):
         self._kernel.trainable = False
         self._never_trainable.add(id(self._kernel))
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
-        self.lora_kernel_a = self.add_weight(name="lora_kernel_a", shape=(self._kernel.shape[0], rank), initializer=a_initializer, regularizer=self.kernel_regularizer)
+        self.lora_kernel_a = self.add_weight(
+            name="lora_kernel_a", shape=(self._kernel.shape[0], rank), initializer=a_initializer, regularizer=self.kernel_regularizer
+        )
         self.lora_kernel_b = self.add_weight(name="lora_kernel_b", shape=(rank, self.units), initializer=b_initializer, regularizer=self.kernel_regularizer)
 
     def call(self, inputs, training=None):
@@ -276,8 +278,12 @@ class Embedding(Layer):
         self._embeddings.trainable = False
         self._never_trainable.add(id(self._embeddings))
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
-        self.lora_embeddings_a = self.add_weight(name="lora_embeddings_a", shape=(self.input_dim, rank), initializer=a_initializer, regularizer=self.embeddings_regularizer)
-        self.lora_embeddings_b = self.add_weight(name="lora_embeddings_b", shape=(rank, self.output_dim), initializer=b_initializer, regularizer=self.embeddings_regularizer)
+        self.lora_embeddings_a = self.add_weight(
+            name="lora_embeddings_a", shape=(self.input_dim, rank), initializer=a_initializer, regularizer=self.embeddings_regularizer
+        )
+        self.lora_embeddings_b = self.add_weight(
+            name="lora_embeddings_b", shape=(rank, self.output_dim), initializer=b_initializer, regularizer=self.embeddings_regularizer
+        )
 
     def call(self, inputs):
         if dtypes.is_float(backends.kind(inputs)) or backends.kind(inputs) == "bool":
@@ -334,5 +340,3 @@ class Wrapper(Layer):
     def build(self, input_shape=None):
         if not self.layer.built:
             self.layer._run_build({"input_shape": input_shape})
-
-

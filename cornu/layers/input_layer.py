@@ -18,7 +18,9 @@ class InputLayer(Layer):
         name: name of the input.
     """
 
-    def __init__(self, shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, input_tensor=None, optional=False, name=None, **kwargs):
+    def __init__(
+        self, shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, input_tensor=None, optional=False, name=None, **kwargs
+    ):
         if "batch_input_shape" in kwargs or "input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape", None) or (batch_size, *kwargs.pop("input_shape"))
             batch_size = None

@@ -14,7 +14,9 @@ from cornu.traceback import user_lines
 from cornu.variable import AutocastScope, Variable
 
 assert activations and initializers and constraints and regularizers  # they teach `fields` how to convert
-fields.converter("object", lambda value: serialization.deserialize_keras_object(value) if isinstance(value, dict) else value, serialization.serialize_keras_object)
+fields.converter(
+    "object", lambda value: serialization.deserialize_keras_object(value) if isinstance(value, dict) else value, serialization.serialize_keras_object
+)
 
 
 changes = [0]  # how often an attribute of a layer was set or a weight made: what was collected from layers holds as long as this stays
@@ -102,7 +104,20 @@ class Layer(Configured, Operation):
 
     # -- weights --------------------------------------------------------------------------------------------------------------------
 
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, aggregation="none", layout=None, name=None, overwrite_with_gradient=False):
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        layout=None,
+        name=None,
+        overwrite_with_gradient=False,
+    ):
         """Make a weight.
 
         Args:
@@ -126,9 +141,20 @@ class Layer(Configured, Operation):
         regularizer = regularizers.get(regularizer) or getattr(self, f"{name}_regularizer", None)
         constraint = constraints.get(constraint) or getattr(self, f"{name}_constraint", None)
         if any(size is None or size is UNKNOWN for size in (shape if isinstance(shape, (tuple, list)) else ())):
-            raise ValueError(f"{self._label()}: the weight {name!r} would have the shape {shapes.public(shape)}: a size that the input must give is not known. Give it in Input(shape=...).")
+            raise ValueError(
+                f"{self._label()}: the weight {name!r} would have the shape {shapes.public(shape)}: a size that the input must give is not known. Give it in Input(shape=...)."
+            )
         with self._open_name_scope():
-            variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable, autocast=autocast, aggregation=aggregation, layout=layout, name=name)
+            variable = Variable(
+                initializers.get(initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
+            )
         variable.regularizer, variable.constraint = regularizer, constraint
         variable.overwrite_with_gradient = overwrite_with_gradient
         self._own(variable)
@@ -240,7 +266,10 @@ class Layer(Configured, Operation):
         """
         wanted = self.weights
         if len(weights) != len(wanted):
-            raise ValueError(f"{self._label()} has {len(wanted)} weights; set_weights got {len(weights)} arrays." + ("" if self.built else " The layer is not built yet: call it or `build` it first."))
+            raise ValueError(
+                f"{self._label()} has {len(wanted)} weights; set_weights got {len(weights)} arrays."
+                + ("" if self.built else " The layer is not built yet: call it or `build` it first.")
+            )
         for variable, value in zip(wanted, weights):
             if tuple(getattr(value, "shape", ())) != variable.shape and hasattr(value, "shape"):
                 raise ValueError(f"{self._label()}: the weight {variable.path!r} has the shape {variable.shape}; set_weights got {tuple(value.shape)}.")

@@ -80,7 +80,9 @@ class BatchNormalization(Layer):
             mean, variance = self._moments(x, axis, mask)
             keep = self.momentum
             self.moving_mean.assign(ops.add(ops.multiply(self.moving_mean, keep), ops.multiply(ops.cast(mean, self.moving_mean.dtype), 1 - keep)))
-            self.moving_variance.assign(ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.cast(variance, self.moving_variance.dtype), 1 - keep)))
+            self.moving_variance.assign(
+                ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.cast(variance, self.moving_variance.dtype), 1 - keep))
+            )
         else:
             kind = backends.kind(x)
             mean, variance = ops.cast(self.moving_mean, kind), ops.cast(self.moving_variance, kind)
@@ -325,7 +327,11 @@ class Normalization(Layer):
             self.built = True
             self.finalize_state()
         else:
-            fit = lambda v: np.broadcast_to(np.asarray(v, "float32"), self._place) if np.ndim(v) == 0 or np.size(v) != math.prod(self._place) else np.reshape(np.asarray(v, "float32"), self._place)
+            fit = lambda v: (
+                np.broadcast_to(np.asarray(v, "float32"), self._place)
+                if np.ndim(v) == 0 or np.size(v) != math.prod(self._place)
+                else np.reshape(np.asarray(v, "float32"), self._place)
+            )
             self.mean, self.variance = fit(self.input_mean), fit(self.input_variance)
 
     def adapt(self, data):
@@ -382,5 +388,3 @@ class Normalization(Layer):
         config = super().get_config()
         config["mean"], config["variance"] = (None if v is None else np.asarray(v).tolist() for v in (self.input_mean, self.input_variance))
         return config
-
-

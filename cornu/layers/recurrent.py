@@ -332,7 +332,13 @@ class RNN(Layer):
                 raise ValueError(f"{self._label()}: a stateful layer needs the batch size: Input(batch_shape=(batch, steps, features)).")
             with scopes.name_scope(self.name, caller=self):
                 self.states = tree.map_structure(
-                    lambda size: Variable(lambda shape, dtype: backends.load().numpy(ops.zeros(shape, dtype)), shape=(sequences_shape[0], size), dtype=self.variable_dtype, trainable=False, name="rnn_state"),
+                    lambda size: Variable(
+                        lambda shape, dtype: backends.load().numpy(ops.zeros(shape, dtype)),
+                        shape=(sequences_shape[0], size),
+                        dtype=self.variable_dtype,
+                        trainable=False,
+                        name="rnn_state",
+                    ),
                     list(self.cell.state_size) if isinstance(self.cell.state_size, (list, tuple)) else [self.cell.state_size],
                 )
 
@@ -400,7 +406,9 @@ class RNN(Layer):
         items = (xs, mask) if mask is not None else xs
         if self.unroll:
             if not isinstance(steps, int):
-                raise ValueError(f"{self._label()}: unroll=True needs the number of steps; the input's shape is {shapes.public(tree.flatten(sequences)[0].shape)}.")
+                raise ValueError(
+                    f"{self._label()}: unroll=True needs the number of steps; the input's shape is {shapes.public(tree.flatten(sequences)[0].shape)}."
+                )
             carry, shown = (self._blank(step, first_step(xs), states), states), []
             for t in range(steps):
                 carry, y = body(carry, tree.map_structure(lambda x: x[t], items))
@@ -466,7 +474,12 @@ class _OfCell(RNN, abstract=True):
 
     def setup(self):
         names = [n for n in type(self)._fields if n in self._cell_type._fields and n not in Layer._fields]
-        self.cell = self._cell_type(**{n: getattr(self, n) for n in names}, dtype=self.dtype_policy, trainable=self.trainable, name=self._cell_type.__name__.lower().replace("cell", "_cell").replace("simplernn", "simple_rnn"))
+        self.cell = self._cell_type(
+            **{n: getattr(self, n) for n in names},
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name=self._cell_type.__name__.lower().replace("cell", "_cell").replace("simplernn", "simple_rnn"),
+        )
         self._prepare_sequence()
 
     def get_config(self):
@@ -493,7 +506,9 @@ class SimpleRNN(_OfCell, cell=SimpleRNNCell, arguments=f"units activation use_bi
     """
 
 
-class LSTM(_OfCell, cell=LSTMCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} unit_forget_bias {_PENALTIES} seed {_SEQUENCE} use_cudnn"):
+class LSTM(
+    _OfCell, cell=LSTMCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} unit_forget_bias {_PENALTIES} seed {_SEQUENCE} use_cudnn"
+):
     """Long short-term memory over a sequence: the arguments of LSTMCell and of RNN.
 
     Shapes:

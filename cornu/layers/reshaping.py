@@ -58,7 +58,12 @@ class Reshape(Layer):
             target = tuple(have // want if size == -1 and want else size for size in self.target_shape)
             return ops.reshape(inputs, (inputs.shape[0], *target))
         if -1 in self.target_shape:
-            return ops.reshape(inputs, (inputs.shape[0], *(shapes.UNKNOWN if size == -1 else size for size in self.target_shape)) if isinstance(inputs.shape[0], int) else (-1, *self._filled(known)))
+            return ops.reshape(
+                inputs,
+                (inputs.shape[0], *(shapes.UNKNOWN if size == -1 else size for size in self.target_shape))
+                if isinstance(inputs.shape[0], int)
+                else (-1, *self._filled(known)),
+            )
         return ops.reshape(inputs, (inputs.shape[0], *self.target_shape))
 
     def _filled(self, known):

@@ -33,7 +33,9 @@ class Function:
         for what, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
-                    raise ValueError(f"{self.name!r}: `{what}` must be symbolic tensors, as Input and layers called on it give; got {type(tensor).__name__}: {str(tensor)[:80]}")
+                    raise ValueError(
+                        f"{self.name!r}: `{what}` must be symbolic tensors, as Input and layers called on it give; got {type(tensor).__name__}: {str(tensor)[:80]}"
+                    )
         self.nodes = sorted_nodes(self.inputs, self.outputs)
         self.operations = operations_by_depth(self.inputs, self.outputs, self.nodes)
 
@@ -58,7 +60,9 @@ class Function:
             names = [t.name for t in self.inputs]
             missing = [n for n in names if n not in inputs]
             if missing:
-                raise ValueError(f"{self.name!r}: the inputs are named {', '.join(map(repr, names))}; the data given has no {missing[0]!r}.{suggestion(missing[0], inputs)} It has {', '.join(map(repr, inputs))}.")
+                raise ValueError(
+                    f"{self.name!r}: the inputs are named {', '.join(map(repr, names))}; the data given has no {missing[0]!r}.{suggestion(missing[0], inputs)} It has {', '.join(map(repr, inputs))}."
+                )
             return [inputs[n] for n in names]
         if isinstance(inputs, dict):
             return tree.flatten({k: inputs[k] for k in self._inputs_struct})
@@ -128,7 +132,9 @@ class Model(Trainer, Layer):
 
     def call(self, inputs, training=None, mask=None):
         if self._function is None:
-            raise NotImplementedError(f"{self._label()}: the class {type(self).__name__} defines no `call(self, inputs)`. Define it, or make the model of symbolic tensors: Model(inputs, outputs).")
+            raise NotImplementedError(
+                f"{self._label()}: the class {type(self).__name__} defines no `call(self, inputs)`. Define it, or make the model of symbolic tensors: Model(inputs, outputs)."
+            )
         if mask is not None:
             for x, m in zip(tree.flatten(inputs), tree.flatten(mask)):
                 if m is not None:
@@ -170,7 +176,9 @@ class Model(Trainer, Layer):
         return tree.map_structure(lambda t: t.shape, _one(self._function._outputs_struct)) if self._function is not None else self._no_graph("output_shape")
 
     def _no_graph(self, what):
-        raise AttributeError(f"{self._label()} is not a graph of symbolic tensors yet, so it has no `{what}`: give the input's shape, Input(shape=...), or call it on data.")
+        raise AttributeError(
+            f"{self._label()} is not a graph of symbolic tensors yet, so it has no `{what}`: give the input's shape, Input(shape=...), or call it on data."
+        )
 
     def get_layer(self, name=None, index=None):
         """The layer of that name, or at that index.
@@ -305,7 +313,12 @@ def _with_input_layers(inputs, outputs):
     flat = tree.flatten(inputs)
     if all(isinstance(t._keras_history.operation, InputLayer) for t in flat):
         return inputs, outputs
-    fresh = [t if isinstance(t._keras_history.operation, InputLayer) else InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t._keras_history.operation.name + "_input").output for t in flat]
+    fresh = [
+        t
+        if isinstance(t._keras_history.operation, InputLayer)
+        else InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t._keras_history.operation.name + "_input").output
+        for t in flat
+    ]
     nodes = sorted_nodes(flat, tree.flatten(outputs))
     return tree.pack_sequence_as(inputs, fresh), run_graph(nodes, flat, fresh, outputs)
 
@@ -344,7 +357,9 @@ def functional_config(model):
             entry = serialization.serialize_keras_object(operation)
             calls = [(node.args, node.kwargs) for node in uses]
         entry["name"] = operation.name
-        entry["inbound_nodes"] = [{"args": [_map_tensors(write, a) for a in args], "kwargs": {k: _map_tensors(write, v) for k, v in kwargs.items()}} for args, kwargs in calls]
+        entry["inbound_nodes"] = [
+            {"args": [_map_tensors(write, a) for a in args], "kwargs": {k: _map_tensors(write, v) for k, v in kwargs.items()}} for args, kwargs in calls
+        ]
         layers.append(entry)
     return {
         "name": model.name,
@@ -442,7 +457,9 @@ def functional_from_config(cls, config):
             if rest:
                 left.append((name, rest))
         if len(left) == len(waiting) and all(len(a[1]) == len(b[1]) for a, b in zip(left, waiting)):
-            raise serialization.CorruptFileError(f"The graph of the model does not hold together: the inputs of {', '.join(n for n, _ in left)} are made by no layer.")
+            raise serialization.CorruptFileError(
+                f"The graph of the model does not hold together: the inputs of {', '.join(n for n, _ in left)} are made by no layer."
+            )
         waiting = left
 
     inputs, outputs = _fill_places(tensor_at, config["input_layers"]), _fill_places(tensor_at, config["output_layers"])

@@ -56,7 +56,9 @@ class Sequential(Model):
                 raise TypeError(f"{self._label()}.add: wanted a layer; got the function {getattr(layer, '__name__', layer)!r}: wrap it, add(Lambda(...)).")
             raise TypeError(f"{self._label()}.add: wanted a layer; got {type(layer).__name__}: {str(layer)[:60]}")
         if any(known.name == layer.name for known in self._stack):
-            raise ValueError(f"{self._label()}.add: a layer is already named {layer.name!r}; names in a model must differ: {type(layer).__name__}(..., name='another').")
+            raise ValueError(
+                f"{self._label()}.add: a layer is already named {layer.name!r}; names in a model must differ: {type(layer).__name__}(..., name='another')."
+            )
         if isinstance(layer, InputLayer):
             if self._stack:
                 raise ValueError(f"{self._label()}.add: an Input can only come first; the model has {len(self.layers)} layers already.")
@@ -97,7 +99,9 @@ class Sequential(Model):
             for layer in self._stack[begin:]:
                 x = layer(x)
                 if not isinstance(x, KerasTensor):
-                    raise ValueError(f"{self._label()}: the layer {layer.name!r} gives {len(tree.flatten(x))} outputs; in a Sequential every layer gives one. Use Model(inputs, outputs).")
+                    raise ValueError(
+                        f"{self._label()}: the layer {layer.name!r} gives {len(tree.flatten(x))} outputs; in a Sequential every layer gives one. Use Model(inputs, outputs)."
+                    )
         self._function = Function(start, x, name=self.name, exact=self._shape_given)
         self.built = len(self._stack) > 1
         self._compiled_changed()

@@ -40,7 +40,9 @@ def read(path, custom_objects=None, compile=True):
         limits.check_archive(archive)
         config = limits.parsed(limits.member(archive, "config.json").decode("utf-8"), "config.json")
         if "model.weights.h5" not in archive.namelist() and "model.weights.json" in archive.namelist():
-            raise CorruptFileError("the weights are split into shards (model.weights.json), which is not supported: save the model again without max_shard_size.")
+            raise CorruptFileError(
+                "the weights are split into shards (model.weights.json), which is not supported: save the model again without max_shard_size."
+            )
         data = limits.member(archive, "model.weights.h5")
     if not compile:
         config = {key: value for key, value in config.items() if key != "compile_config"}

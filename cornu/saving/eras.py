@@ -42,7 +42,9 @@ _DROPPED_OF = {
     "ReLU": {},
 }
 _RENAMED_OF = {"InputLayer": {"batch_input_shape": "batch_shape"}, "LeakyReLU": {"alpha": "negative_slope"}}
-_ACTIVATIONS_BEFORE_3 = {"hard_sigmoid": {"module": "cornu.activations", "class_name": "function", "config": "hard_sigmoid_of_keras_2", "registered_name": "hard_sigmoid_of_keras_2"}}
+_ACTIVATIONS_BEFORE_3 = {
+    "hard_sigmoid": {"module": "cornu.activations", "class_name": "function", "config": "hard_sigmoid_of_keras_2", "registered_name": "hard_sigmoid_of_keras_2"}
+}
 
 
 def _before_3(version):
@@ -113,7 +115,12 @@ def _tensor(place):
 
 
 def _is_place(value):
-    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(isinstance(n, int) and not isinstance(n, bool) for n in value[1:3])
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(isinstance(n, int) and not isinstance(n, bool) for n in value[1:3])
+    )
 
 
 def _node(node):
@@ -160,7 +167,11 @@ def _metric(value):
     return value
 
 
-_SLOTS = {"Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}, "SGD": {"momentum": "momentum"}, "RMSprop": {"rms": "velocity", "momentum": "momentum", "mg": "average_gradient"}}
+_SLOTS = {
+    "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
+    "SGD": {"momentum": "momentum"},
+    "RMSprop": {"rms": "velocity", "momentum": "momentum", "mg": "average_gradient"},
+}
 
 
 def optimizer_state(optimizer, names, values):

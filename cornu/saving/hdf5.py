@@ -173,7 +173,9 @@ def read_weights(group, model, skip_mismatch=False, by_name=False):
         ValueError: another number of layers or weights, or another shape.
     """
     names = _names(group, "layer_names")
-    groups = [(name, group[name]) for name in names if name in group and (len(group[name].attrs.get("weight_names", ())) or "weight_names0" in group[name].attrs)]
+    groups = [
+        (name, group[name]) for name in names if name in group and (len(group[name].attrs.get("weight_names", ())) or "weight_names0" in group[name].attrs)
+    ]
     flip = _text(group.attrs.get("backend", "")) == "theano"
     if by_name:
         layers = {layer.name: layer for layer in model.layers}
@@ -181,7 +183,9 @@ def read_weights(group, model, skip_mismatch=False, by_name=False):
     else:
         layers = [layer for layer in model.layers if layer.weights]
         if len(layers) != len(groups):
-            raise ValueError(f'the file has weights for {len(groups)} layers, the model "{model.name}" has {len(layers)} layers with weights. by_name=True takes those whose names agree.')
+            raise ValueError(
+                f'the file has weights for {len(groups)} layers, the model "{model.name}" has {len(layers)} layers with weights. by_name=True takes those whose names agree.'
+            )
         pairs = [(name, part, layer) for (name, part), layer in zip(groups, layers)]
     for name, part, layer in pairs:
         _assign(name, part, layer, flip, skip_mismatch)

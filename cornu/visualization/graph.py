@@ -75,7 +75,9 @@ def plot_model(
         axes.annotate("", xy=stop, xytext=begin, arrowprops={"arrowstyle": "-|>", "color": "#555555", "shrinkA": 0, "shrinkB": 0, "linewidth": 1})
     for (x, y), (w, h), text, (layer, _) in zip(places, sizes, texts, boxes):
         color = "#e8f1fb" if getattr(layer, "weights", None) else "#f7f7f5"
-        axes.add_patch(FancyBboxPatch((x - w / 2, y - h / 2), w, h, boxstyle="round,pad=0,rounding_size=0.06", facecolor=color, edgecolor="#335577", linewidth=1))
+        axes.add_patch(
+            FancyBboxPatch((x - w / 2, y - h / 2), w, h, boxstyle="round,pad=0,rounding_size=0.06", facecolor=color, edgecolor="#335577", linewidth=1)
+        )
         first, _, rest = text.partition("\n")
         axes.text(x, y + (h / 2 - _PAD - _LINE / 2), first, ha="center", va="center", fontsize=9.5, fontweight="bold", family="DejaVu Sans")
         if rest:

@@ -37,14 +37,20 @@ def summary_text(model, line_length=None, positions=None, expand_nested=False, s
     shares = positions or _shares(columns)
     for column, share in zip(columns, shares):
         right = column in ("Param #", "FLOPs")
-        table.add_column(column, justify="right" if right else "center" if column == "Trainable" else "left", width=max(5, int(line_length * share) - 3), overflow="fold")
+        table.add_column(
+            column, justify="right" if right else "center" if column == "Trainable" else "left", width=max(5, int(line_length * share) - 3), overflow="fold"
+        )
     total = 0
     for layer, depth, node in _rows(model, expand_nested, layer_range):
         flops = _flops(layer, node)
         total += flops if depth == 0 else 0
         cells = [("   " * depth + ("└ " if depth else "")) + f"{layer.name} ({_type(layer)})", _shape_text(layer, node), _parameters(layer), _short(flops)]
         cells += [", ".join(_sources(node)) or "-"] if connected else []
-        cells += ["Y" if getattr(layer, "trainable", True) and getattr(layer, "weights", None) else "N" if getattr(layer, "weights", None) else "-"] if show_trainable else []
+        cells += (
+            ["Y" if getattr(layer, "trainable", True) and getattr(layer, "weights", None) else "N" if getattr(layer, "weights", None) else "-"]
+            if show_trainable
+            else []
+        )
         table.add_row(*(Text(cell) for cell in cells))
     out = io.StringIO()
     console = Console(file=out, width=line_length, force_terminal=color, color_system="standard" if color else None, highlight=False, legacy_windows=False)
@@ -67,7 +73,9 @@ def _type(layer):
 
 def _branches(model):
     nodes = model._function.nodes
-    return any(len(node.input_tensors) > 1 for node in nodes) or len({id(t) for n in nodes for t in n.input_tensors}) != sum(len(n.input_tensors) for n in nodes)
+    return any(len(node.input_tensors) > 1 for node in nodes) or len({id(t) for n in nodes for t in n.input_tensors}) != sum(
+        len(n.input_tensors) for n in nodes
+    )
 
 
 def _rows(model, expand_nested, layer_range, depth=0):

@@ -75,16 +75,41 @@ def replaced(index, **fields):
 
 
 BAD_CONFIGS = {
-    "lambda's bytecode": (replaced(2, module="keras.layers", class_name="Lambda", config={"name": "evil", "function": {"class_name": "__lambda__", "config": {"code": "4wEAAA=="}}}), "evil"),
-    "lambda's bytecode of Keras 2": (replaced(2, module="keras.layers", class_name="Lambda", config={"name": "evil", "function": ["4wEAAA==", None, None], "function_type": "lambda"}), "evil"),
-    "a function of the system": (replaced(2, module="keras.layers", class_name="Lambda", config={"name": "evil", "function": {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}}), "system"),
+    "lambda's bytecode": (
+        replaced(
+            2, module="keras.layers", class_name="Lambda", config={"name": "evil", "function": {"class_name": "__lambda__", "config": {"code": "4wEAAA=="}}}
+        ),
+        "evil",
+    ),
+    "lambda's bytecode of Keras 2": (
+        replaced(2, module="keras.layers", class_name="Lambda", config={"name": "evil", "function": ["4wEAAA==", None, None], "function_type": "lambda"}),
+        "evil",
+    ),
+    "a function of the system": (
+        replaced(
+            2,
+            module="keras.layers",
+            class_name="Lambda",
+            config={"name": "evil", "function": {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}},
+        ),
+        "system",
+    ),
     "a class of the system": (replaced(2, module="subprocess", class_name="Popen", config={"args": "touch owned"}, registered_name="Popen"), "Popen"),
     "an activation of the system": (put(1, activation={"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "eval"}), "eval"),
-    "a gadget of the library": (put(1, activation={"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"}), "get_file"),
+    "a gadget of the library": (
+        put(1, activation={"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"}),
+        "get_file",
+    ),
     "units that nobody paid for": (lambda c: (put(1, units=2_000_000_000)(c), replaced(1, build_config=None)(c)), ""),
-    "a huge input": (lambda c: (put(0, batch_shape=[None, 10**13])(c), replaced(1, build_config=None)(c), c["config"].update(build_input_shape=[None, 10**13])), ""),
+    "a huge input": (
+        lambda c: (put(0, batch_shape=[None, 10**13])(c), replaced(1, build_config=None)(c), c["config"].update(build_input_shape=[None, 10**13])),
+        "",
+    ),
     "a loader of other files": (replaced(2, module="keras.layers", class_name="TFSMLayer", config={"filepath": "/etc"}, registered_name=None), "TFSMLayer"),
-    "another torch module": (replaced(2, module="keras.layers", class_name="TorchModuleWrapper", config={"module": "AAAA"}, registered_name=None), "TorchModuleWrapper"),
+    "another torch module": (
+        replaced(2, module="keras.layers", class_name="TorchModuleWrapper", config={"module": "AAAA"}, registered_name=None),
+        "TorchModuleWrapper",
+    ),
     "no model": (lambda c: c.update(module="keras.layers", class_name="Dense", config={"units": 3}), "Dense"),
     "wrong types": (put(1, units="three"), ""),
     "a missing field": (lambda c: layer(c, 1)["config"].pop("units"), "units"),
@@ -109,7 +134,9 @@ def test_deep_config(saved):
     refused(changed(saved / "model.keras", config__json=b'{"a":' * 600 + b"1" + b"}" * 600), "deep")
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{", b'"x"', b"\xff\xfe", b'{"class_name": 3, "config": {}}', b'{"class_name": "Sequential"}', b"1" * 5000])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"null", b"{", b'"x"', b"\xff\xfe", b'{"class_name": 3, "config": {}}', b'{"class_name": "Sequential"}', b"1" * 5000]
+)
 def test_config_that_is_none(saved, text):
     refused(changed(saved / "model.keras", config__json=text))
 
@@ -284,7 +311,22 @@ def test_missing_file_and_folder(tmp_path):
 
 _events = []
 _watching = [False]
-_FORBIDDEN = ("open", "import", "exec", "compile", "socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "shutil.", "pickle.", "marshal.", "ctypes.dlopen", "urllib.")
+_FORBIDDEN = (
+    "open",
+    "import",
+    "exec",
+    "compile",
+    "socket.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "shutil.",
+    "pickle.",
+    "marshal.",
+    "ctypes.dlopen",
+    "urllib.",
+)
 
 
 def _hook(event, arguments):
