@@ -78,6 +78,21 @@ class SymbolicScope(Scope):
     kind = "SymbolicScope"
 
 
+class outside(Scope):
+    """Inside, no scope of `kind` is open."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __enter__(self):
+        self.held = open_scopes(self.kind)
+        _stack(self.kind).clear()
+        return self
+
+    def __exit__(self, *_):
+        _stack(self.kind)[:] = self.held
+
+
 class name_scope(Scope):
     """Names made inside begin with `name/`.
 

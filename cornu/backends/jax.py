@@ -82,11 +82,6 @@ def share(x):
     return jax.device_put(x)
 
 
-def share(x):
-    """As `array`, but NumPy's memory is used as it lies where it is aligned to 64 bytes: the caller never writes to it again."""
-    return jax.device_put(x)
-
-
 def is_array(x):
     return isinstance(x, jax.Array)
 
@@ -571,7 +566,7 @@ def infer(function, specs):
             return function(*tree.pack_sequence_as(specs, [filled.get(i, leaf) for i, leaf in enumerate(leaves)]))
 
         structs = [jax.ShapeDtypeStruct([filling if n is UNKNOWN else n for n in leaves[i].shape], leaves[i].dtype) for i in places]
-        with scopes.StatelessScope():
+        with scopes.outside("SymbolicScope"), scopes.StatelessScope():
             return jax.eval_shape(run, *structs)
 
     def spec(one, other):

@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import lax
 
+import cornu as keras
 from cornu import backends, shapes, symbolic
 from cornu.backends import jax as backend
 from cornu.backends import protocol
@@ -458,6 +459,25 @@ def test_shapes_of_code_that_calls_jax(function):
     assert shapes.public(symbolic.infer(function, Spec((None, 4))).shape) == (None, 4)
     with pytest.raises(TypeError, match="own mistake"):
         symbolic.infer(wrong, Spec((None, 4)))
+
+
+def test_a_layer_that_calls_jax_in_a_graph():
+    class Own(keras.layers.Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight(shape=(input_shape[-1], 3))
+            self.count = self.add_weight(shape=(), trainable=False, initializer="zeros")
+            self.drop = keras.layers.Dropout(0.5, seed=1)
+
+        def call(self, x, training=False):
+            self.count.assign_add(1.0)
+            return jax.nn.relu(self.drop(jnp.dot(x, self.kernel.value), training=training)) + jnp.zeros(3)
+
+    inputs = keras.Input((4,))
+    layer = Own()
+    outputs = layer(inputs, training=True)
+    assert outputs.shape == (None, 3)
+    assert layer.count.numpy() == 0 and layer.kernel.numpy().shape == (4, 3)
+    assert keras.Model(inputs, outputs)(np.ones((2, 4), "float32")).shape == (2, 3)
 
 
 def wrong(x):
