@@ -5,8 +5,7 @@
 
 import inspect
 
-from cornu import activations, ops, serialization, tree
-from cornu.backends import current
+from cornu import activations, serialization, tree
 from cornu.ops.dispatch import OPS
 from cornu.serialization import CorruptFileError
 from cornu.symbolic import FunctionOperation, KerasTensor
@@ -61,7 +60,6 @@ _OPERANDS = {  # parameters that stand among the arguments of a node; by default
     "segment_prod": "data segment_ids",
 }
 _KEYWORDS = {"average": ("weights",), "pad": ("constant_values",), "dot_product_attention": ("bias", "mask", "scale"), "rms_normalization": ("scale",)}
-_DEFAULTS = {"data_format": lambda value: value or "channels_last", "dtype": lambda value: value}
 
 
 def _class_of(name):
@@ -102,14 +100,15 @@ def write(operation, node):
             if parameter in operands:
                 args.append(value)
             elif parameter in _KEYWORDS.get(name, ()) or _holds_tensor(value):
-                if value is not None:
-                    kwargs[parameter] = value
+                kwargs[parameter] = value
             elif parameter == "kwargs":
                 config.update(value)
             else:
                 config[parameter] = _plain(parameter, value)
         while args and args[-1] is None and name in ("where",):
             args.pop()
+    if name == "reshape":
+        config["newshape"] = [-1 if size is None else size for size in config["newshape"]]
     class_name = _class_of(name)
     module = f"keras.src.ops.{_MODULE_OF.get(name, 'numpy')}"
     entry = {"module": module, "class_name": class_name, "config": serialization.serialize_keras_object(config), "registered_name": class_name}
@@ -196,6 +195,3 @@ def read(entry):
         return FunctionOperation(function, label)(*lead, **given)
 
     return call
-
-
-assert ops and current  # all ops are in OPS once `ops` is loaded

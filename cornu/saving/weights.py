@@ -148,7 +148,10 @@ def read(file, model, skip_mismatch=False):
                 if "0" in group and group["0"].shape == (2,):
                     item.state.assign(store["0"])
             elif isinstance(item, Optimizer):
-                if len(group):
+                if 0 < len(group) <= 2 < len(item.variables):  # saved before its first step: it had no slots yet
+                    for key, variable in zip(sorted(group), item.variables):
+                        variable.assign(store[key])
+                elif len(group):
                     item.load_own_variables(store)
             elif not len(group) and isinstance(item, Layer) and not item._own_variables:
                 continue

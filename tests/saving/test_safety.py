@@ -361,11 +361,13 @@ def test_lambda_is_refused_at_save(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_unregistered_class_is_refused_at_save(tmp_path):
+def test_unregistered_class_is_told_at_save_and_wanted_at_load(tmp_path):
     class Mine(Dense):
         pass
 
     i = Input((4,))
-    with pytest.raises(ValueError, match="Mine"):
+    with pytest.warns(UserWarning, match="Mine"):
         Model(i, Mine(3)(i)).save(tmp_path / "m.keras")
-    assert os.listdir(tmp_path) == []
+    with pytest.raises(TypeError, match="Mine"):
+        load_model(tmp_path / "m.keras")
+    assert load_model(tmp_path / "m.keras", custom_objects={"Mine": Mine}).output_shape == (None, 3)
