@@ -1,7 +1,7 @@
 """Keras's `callbacks` namespace."""
 
-from cornu.training.callbacks import CallbackList as CallbackList
 from cornu.training.callbacks import Callback as Callback
+from cornu.training.callbacks import CallbackList as CallbackList
 from cornu.training.callbacks import CSVLogger as CSVLogger
 from cornu.training.callbacks import EarlyStopping as EarlyStopping
 from cornu.training.callbacks import History as History

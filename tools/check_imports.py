@@ -2,7 +2,7 @@
 
     python tools/check_imports.py     prints what is wrong and ends with 1, or one line and ends with 0
 
-Parts are listed from top to bottom; a module imports from its own part and from those above it. Importing `cornu.layers.core` counts as
+Parts (packages, or single modules of one) are listed from top to bottom; a module imports from its own part and from those above it. Importing `cornu.layers.core` counts as
 an edge to that module, not to the package that collects it.
 """
 
@@ -34,10 +34,11 @@ ORDER = (  # parts of equal rank on one line
     "losses",
     "metrics",
     "optimizers",
-    "visualization",
+    "visualization.summary",
     "training",
     "saving",
     "models",
+    "visualization",
     "backend",
     "config",
     "callbacks",
@@ -97,7 +98,9 @@ def cycle(graph):
 
 
 def part(name):
-    return name.split(".")[1]
+    """The longest entry of ORDER that `name` lies in, or the name of its first folder."""
+    parts = name.split(".")[1:]
+    return next((found for size in range(len(parts), 0, -1) if (found := ".".join(parts[:size])) in RANK), parts[0])
 
 
 def problems():

@@ -411,7 +411,7 @@ class RNN(Layer):
                 )
             carry, shown = (self._blank(step, first_step(xs), states), states), []
             for t in range(steps):
-                carry, y = body(carry, tree.map_structure(lambda x: x[t], items))
+                carry, y = body(carry, tree.map_structure(lambda x, t=t: x[t], items))
                 shown.append(y)
             outputs = ops.stack(shown, axis=1) if self.return_sequences else None
         else:
