@@ -6,6 +6,7 @@ says is imported, evaluated or opened.
 
 import inspect
 import types
+import warnings
 
 import numpy as np
 
@@ -202,9 +203,10 @@ def serialize_keras_object(obj):
         raise ValueError(f"{type(obj).__name__} cannot be written to a file: it has no `get_config` method. Value: {str(obj)[:100]}")
     cls = type(obj)
     if scopes.innermost("Saving") is not None and cls not in _names and cls not in _registered_names and get_registered_object(cls.__name__) is not cls:
-        raise ValueError(
-            f"The class {cls.__name__} of {getattr(obj, 'name', obj)!r} cannot be saved, since no file could find it again: decorate it with "
-            "@cornu.saving.register_keras_serializable(), or save inside `with cornu.saving.custom_object_scope({...})`."
+        warnings.warn(
+            f"The class {cls.__name__} of {getattr(obj, 'name', obj)!r} is not registered, so the file alone cannot be opened: load it with "
+            f"custom_objects={{{cls.__name__!r}: {cls.__name__}}}, or decorate the class with @cornu.saving.register_keras_serializable().",
+            stacklevel=2,
         )
     config = serialize_keras_object(dict(obj.get_config()))
     module, name = _names.get(cls, (cls.__module__, cls.__name__))
