@@ -16,7 +16,7 @@ import platform
 import sys
 
 import jax
-import jax.numpy as jnp
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import numpy as np
 from jax import lax
 
