@@ -369,5 +369,5 @@ def test_unregistered_class_is_told_at_save_and_wanted_at_load(tmp_path):
     with pytest.warns(UserWarning, match="Mine"):
         Model(i, Mine(3)(i)).save(tmp_path / "m.keras")
     with pytest.raises(TypeError, match="Mine"):
-        load_model(tmp_path / "m.keras")
-    assert load_model(tmp_path / "m.keras", custom_objects={"Mine": Mine}).output_shape == (None, 3)
+        saving.load_model(tmp_path / "m.keras")
+    assert saving.load_model(tmp_path / "m.keras", custom_objects={"Mine": Mine}).output_shape == (None, 3)
