@@ -51,7 +51,7 @@ def _logic(name):
 
 def _ufunc(self, ufunc, method, *inputs, **kwargs):
     """NumPy's function of that name as the op, where there is one."""
-    op = OPS.get(ufunc.__name__)
+    op = _UFUNCS.get(ufunc.__name__) or OPS.get(ufunc.__name__)
     if method != "__call__" or kwargs or op is None:
         raise TypeError(
             f"numpy.{ufunc.__name__} takes arrays with values; got a {type(self).__name__}. Use functions of cornu.ops or layers on it, not NumPy's."
@@ -86,6 +86,12 @@ def _axes_argument(axes):
     return None if not axes else _shape_argument(axes)
 
 
+_UFUNCS = {  # where NumPy's name is another, or stands for booleans and integers alike
+    "absolute": elementwise.abs,
+    "remainder": elementwise.mod,
+    "invert": _invert,
+    **{f"bitwise_{name}": _logic(name) for name in ("and", "or", "xor")},
+}
 _METHODS = {
     **{f"__{name}__": _forward(function) for name, function in {**_BINARY, **_BITS, **_COMPARE}.items() if name not in ("and", "or", "xor")},
     **{f"__r{name}__": _reflected(function) for name, function in {**_BINARY, **_BITS}.items() if name not in ("and", "or", "xor")},
@@ -117,8 +123,7 @@ _METHODS = {
 def attach(kind):
     """Give the class `kind` the operators and methods that it does not have itself."""
     for name, method in _METHODS.items():
-        own = getattr(kind, name, None)
-        if own is None or own is getattr(object, name, None):
+        if not any(name in vars(base) for base in kind.__mro__[:-1]):  # `object` has some of the names
             setattr(kind, name, method)
 
 

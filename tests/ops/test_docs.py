@@ -1,0 +1,26 @@
+"""The examples in the docstrings of ops and random, run."""
+
+import doctest
+
+import pytest
+
+from cornu import ops, random
+from cornu.backends import cost
+from cornu.ops import dispatch
+
+
+@pytest.mark.parametrize("name", sorted(n for n, f in dispatch.OPS.items() if ">>>" in (f.__doc__ or "")))
+def test_example_of(name, backend):
+    run(dispatch.OPS[name].__doc__, name)
+
+
+@pytest.mark.parametrize("place", [ops.custom_gradient, ops.shape, random.SeedGenerator, cost], ids=lambda place: place.__name__)
+def test_example(place, backend):
+    run(place.__doc__, place.__name__)
+
+
+def run(text, name):
+    names = {"ops": ops, "counting": cost.counting, **{n: f for n, f in vars(random).items() if not n.startswith("_")}}
+    test = doctest.DocTestParser().get_doctest(text, names, name, None, 0)
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test)
+    assert result.failed == 0
