@@ -88,19 +88,34 @@ class Resident:
 
     def program(self, first, count, many):
         size = self.size if many else min(self.size, self.rows - first * self.size)
+        key = (many, size, self.order is None, repr(self.places), "rows")
+        return key, _rows_of(size, self.size, self.places), first, (self.leaves, self.order)
 
-        def fetch(numbers, leaves, order):
-            def rows(i):
-                start = protocol.add(protocol.multiply(i, size), protocol.multiply(numbers[0], self.size))
-                if order is None:
-                    zero = backends.array(0, "int32")
-                    return _join([protocol.dynamic_slice(leaf, [start] + [zero] * (leaf.ndim - 1), (size, *leaf.shape[1:])) for leaf in leaves], self.places)
-                chosen = protocol.dynamic_slice(order, [start], (size,))
-                return _join([protocol.getitem(leaf, chosen) for leaf in leaves], self.places)
 
-            return rows
+def _rows_of(size, step, places):
+    """What takes batch `i` after the one that a dispatch begins with: `size` rows, batches being `step` rows apart."""
 
-        return (many, size, self.order is None, repr(self.places), "rows"), fetch, first, (self.leaves, self.order)
+    def fetch(numbers, leaves, order):
+        def rows(i):
+            start, zero = protocol.multiply(protocol.add(i, numbers[0]), step), backends.array(0, "int32")
+            if order is None:
+                return _join([protocol.dynamic_slice(leaf, [start, *[zero] * (leaf.ndim - 1)], (size, *leaf.shape[1:])) for leaf in leaves], places)
+            chosen = protocol.dynamic_slice(order, [start], (size,))
+            return _join([protocol.getitem(leaf, chosen) for leaf in leaves], places)
+
+        return rows
+
+    return fetch
+
+
+def _whole(places):
+    """What takes the one batch that came."""
+    return lambda numbers, leaves: lambda i: _join(leaves, places)
+
+
+def _parts(places):
+    """What takes batch `i` of those that came, stacked on a new first axis."""
+    return lambda numbers, leaves: lambda i: _join([protocol.getitem(leaf, i) for leaf in leaves], places)
 
 
 class Chunks:
@@ -127,14 +142,8 @@ class Chunks:
         stop = min(start + count * self.size, self.rows)
         if not many:
             rows = slice(start, stop) if self.order is None else self.order[start:stop]
-            return (False, repr(self.places), "batch"), self._whole, 0, ([leaf[rows] for leaf in self.leaves],)
-        return (True, repr(self.places), self.length, "chunk"), self._parts, 0, ([self._chunk(leaf, start, stop) for leaf in self.leaves],)
-
-    def _whole(self, numbers, leaves):
-        return lambda i: _join(leaves, self.places)
-
-    def _parts(self, numbers, leaves):
-        return lambda i: _join([protocol.getitem(leaf, i) for leaf in leaves], self.places)
+            return (False, repr(self.places), "batch"), _whole(self.places), 0, ([leaf[rows] for leaf in self.leaves],)
+        return (True, repr(self.places), self.length, "chunk"), _parts(self.places), 0, ([self._chunk(leaf, start, stop) for leaf in self.leaves],)
 
     def _chunk(self, leaf, start, stop):
         """Some rows as `length` batches; what is over is not read."""
@@ -157,10 +166,22 @@ class Stream:
 
     def program(self, batch):
         leaves, places = _split(batch)
-        return (False, repr(places), "batch"), lambda numbers, leaves: lambda i: _join(leaves, places), 0, (leaves,)
+        return (False, repr(places), "batch"), _whole(places), 0, (leaves,)
 
 
 # -- running ------------------------------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """The time since it was made: on the wall, but where the host computes not more than its processors worked, since others may use them too."""
+
+    def __init__(self, backend):
+        self.host = backend.HOST
+        self.wall, self.work = time.perf_counter(), time.process_time()
+
+    def seconds(self):
+        wall = time.perf_counter() - self.wall
+        return min(wall, time.process_time() - self.work) if self.host else wall
 
 
 class Runner:
@@ -200,7 +221,7 @@ class Runner:
     # the values
 
     def load(self):
-        """Take the variables' values. What somebody else holds too is copied, since the memory of the values is used again."""
+        """The variables' values. What somebody else holds too is copied where the memory of the values will be used again."""
         kind, values = self.backend.ARRAY, []
         donates = self.mode == "train" and self.compiles
         for variable in self.step.variables:
@@ -210,7 +231,7 @@ class Runner:
             if donates and sys.getrefcount(value) > 3:  # the variable, `value` and the call
                 value = self.backend.copy(value)
             values.append(value)
-        self.values = values
+        return values
 
     def sync(self):
         """Give the variables their values."""
@@ -224,39 +245,47 @@ class Runner:
     def run(self, key, fetch, first, count, data):
         """Run `count` steps on what `fetch` takes from `data`, by the program `key`; gives its output."""
         while True:
-            if self.values is None:
-                self.load()
+            values = self.load() if self.values is None else self.values
             try:
                 if not self.compiles:
-                    return self._eagerly(fetch, first, data)
-                if key not in self.programs:
-                    self.programs[key] = self._compiled(fetch, key[0])
-                program, note = self.programs[key]
-                numbers = np.array([first, count, self.fresh], np.int32)
-                changed, output = program(self.values, numbers, *data)
-                if self.mode == "train":
-                    self.values = changed
+                    values, output = self._eagerly(values, fetch, first, data)
+                    changed = self.step.touched
                 else:
-                    for i, value in zip(note["changed"], changed, strict=True):
-                        self.values[i] = value
-                self.fresh = False
-                return output if self.mode == "predict" else (note["names"], *output)
+                    if key not in self.programs:
+                        self.programs[key] = self._compiled(fetch, key[0])
+                    program, note = self.programs[key]
+                    numbers = np.array([first, count, self.fresh], np.int32)
+                    news, output = program(values, numbers, *data)
+                    changed = note["changed"]
+                    if self.mode == "train":
+                        values = news
+                    else:
+                        for i, value in zip(changed, news, strict=True):
+                            values[i] = value
+                    if self.mode != "predict":
+                        output = (note["names"], *output)
             except Unforeseen as found:
-                self._adopt(found.variables)
+                self._adopt(found.variables, values)
+                continue
+            if self.mode != "predict":
+                self.values, self.fresh = values, False
+            elif changed:  # nothing is kept between the batches of `predict`, so that threads may share a model
+                for i in changed:
+                    self.step.variables[i]._value = values[i]
+            return output
 
-    def _adopt(self, variables):
+    def _adopt(self, variables, values):
         """Have variables in the state that the step turned out to change."""
-        held = {id(variable): value for variable, value in zip(self.step.variables, self.values, strict=True)}
+        held = {id(variable): value for variable, value in zip(self.step.variables, values, strict=True)}
         self.step.adopt(variables)
         self.programs = {}
-        self.load()
-        self.values = [held.get(id(variable), value) for variable, value in zip(self.step.variables, self.values, strict=True)]
+        if self.mode != "predict":
+            self.values = [held.get(id(variable), value) for variable, value in zip(self.step.variables, self.load(), strict=True)]
 
-    def _eagerly(self, fetch, first, data):
-        values = self.step.reset(self.values) if self.fresh else self.values
-        values, output = self.plain(values, tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False))
-        self.values, self.fresh = values, False
-        return output
+    def _eagerly(self, values, fetch, first, data):
+        if self.fresh:
+            values = self.step.reset(values)
+        return self.plain(values, tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False))
 
     def _compiled(self, fetch, many):
         """A program, and a dictionary that tells what its results are once it was traced: places of the variables changed, names of the logs."""
@@ -391,7 +420,7 @@ class Runner:
                 programs = len(self.programs)
                 if measure:
                     self.wait()
-                    start = time.perf_counter()
+                    start = Clock(self.backend)
                 if many:
                     output = self.run(*_at(feed.program(done, count, True), count))
                 else:
@@ -400,7 +429,7 @@ class Runner:
                 if measure:
                     self.wait(output)
                     if programs == len(self.programs):  # nothing was compiled
-                        self.measured(many, count, time.perf_counter() - start)
+                        self.measured(many, count, start.seconds())
                 self.steps += count
                 self.epoch = (self.epoch[0] | {many}, self.epoch[1] + count, self.epoch[2])
             done += count
@@ -429,7 +458,7 @@ def epoch(runner, data, feed, number, callbacks, per=1):
     listening = callbacks.listens_to_batches(mode)
     runner.fresh, runner.values, output, logs, done = True, None, None, None, 0
 
-    start = time.perf_counter()
+    start = Clock(runner.backend)
 
     def on_begin(batch):
         runner.sync()
@@ -463,7 +492,7 @@ def epoch(runner, data, feed, number, callbacks, per=1):
         return None
     if logs is None:
         logs = runner.read(output)
-        runner.passed(time.perf_counter() - start)
+        runner.passed(start.seconds())
     return logs
 
 
@@ -499,31 +528,27 @@ def predict(runner, data, callbacks):
             output, rows = waiting.pop(0)
             found.append(tree.map_structure(lambda y, rows=rows: numpy(y)[:rows], output))
 
-    feed, done, start = feed_of(runner, data), 0, time.perf_counter()
-    runner.values = None
-    try:
-        if feed is None:
-            stream = Stream()
-            for batch in data.batches(0):
-                if listening:
-                    callbacks.on_predict_batch_begin(done)
-                waiting.append((runner.run(*_at(stream.program(batch), 1)), None))
-                done += 1
-                _predicted(callbacks, listening, done, data.num_batches, take, found)
-        else:
-            before = 0
-            feed.begin(0)
-            for done, output in runner.over(feed, callbacks.on_predict_batch_begin if listening else None):
-                waiting.append((output, min((done - before) * feed.size, feed.rows - before * feed.size)))
-                before = done
-                _predicted(callbacks, listening, done, data.num_batches, take, found)
-        take(0)
-        runner.passed(time.perf_counter() - start)
-    finally:
-        runner.sync()
+    feed, done, start = feed_of(runner, data), 0, Clock(runner.backend)
+    if feed is None:
+        stream = Stream()
+        for batch in data.batches(0):
+            if listening:
+                callbacks.on_predict_batch_begin(done)
+            waiting.append((runner.run(*_at(stream.program(batch), 1)), None))
+            done += 1
+            _predicted(callbacks, listening, done, data.num_batches, take, found)
+    else:
+        before = 0
+        feed.begin(0)
+        for done, output in runner.over(feed, callbacks.on_predict_batch_begin if listening else None):
+            waiting.append((output, min((done - before) * feed.size, feed.rows - before * feed.size)))
+            before = done
+            _predicted(callbacks, listening, done, data.num_batches, take, found)
+    take(0)
+    runner.passed(start.seconds())
     if not found:
         raise ValueError("predict: the data gave no batch.")
-    return found[0] if len(found) == 1 else tree.map_structure(lambda *parts: np.concatenate(parts), *found)
+    return tree.map_structure(lambda *parts: np.concatenate(parts), *found)
 
 
 def _predicted(callbacks, listening, done, total, take, found):

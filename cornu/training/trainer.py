@@ -26,6 +26,9 @@ class Training:
         self.loss = self.metrics = self.tracker = None
         self.runners = {}
 
+    def __getstate__(self):
+        return {**self.__dict__, "runners": {}}  # programs cannot be copied
+
 
 class Trainer:
     """Training, evaluation and prediction: the part of `Model` that is no layer."""
@@ -517,8 +520,8 @@ class Trainer:
 
         >>> model.predict(x).argmax(-1)
         """
-        if verbose == 0 and callbacks is None and type(x) is np.ndarray and 0 < x.shape[:1][0] <= (batch_size or 32) and self.built and steps is None:
-            return tree.map_structure(backends.numpy, self._one_batch("predict", (to_array(x),)))
+        if verbose == 0 and callbacks is None and steps is None and self.built and type(x) is np.ndarray and x.ndim and 0 < len(x) <= (batch_size or 32):
+            return tree.map_structure(_writable, self._one_batch("predict", (to_array(x),)))
         data = data_module.adapt(x, None, None, batch_size, False, None, steps)
         if not self.built:
             self._ready("predict", data.peek())
@@ -534,11 +537,9 @@ class Trainer:
     # -- one batch ------------------------------------------------------------------------------------------------------------------
 
     def _one_batch(self, mode, batch):
-        batch = (*batch, None, None)[:3]
-        runner = self._runner(mode)
-        runner.values = None
+        runner, program = self._runner(mode), loop._at(loop.Stream().program((*batch, None, None)[:3]), 1)
         try:
-            return runner.run(*loop._at(loop.Stream().program(batch), 1))
+            return runner.run(*program)
         finally:
             runner.sync()
 
@@ -576,7 +577,7 @@ class Trainer:
         x = data_module.adapt(x, None, None, 2**31, False).arrays[0]
         if not self.built:
             self._ready("predict", (x, None, None))
-        return tree.map_structure(backends.numpy, self._one_batch("predict", (x,)))
+        return tree.map_structure(_writable, self._one_batch("predict", (x,)))
 
     def _in_order(self, logs):
         """Values of logs as a list, the loss first; one number where there is nothing else."""
@@ -593,6 +594,11 @@ class Trainer:
 
 def _mean(name):
     return metrics.Mean(name=name)
+
+
+def _writable(x):
+    """A NumPy array of `x` that is the caller's own."""
+    return np.array(backends.numpy(x))
 
 
 def _verbosity(verbose):
