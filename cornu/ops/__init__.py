@@ -331,3 +331,5 @@ from cornu.ops.statistics import (
     trapezoid,
     vander,
 )
+
+from cornu.ops import linalg, nn, numpy  # isort: skip  (they take their names from above)

@@ -5,7 +5,7 @@ import math
 from cornu import dtypes
 from cornu.backends import canonical, kind
 from cornu.backends import protocol as p
-from cornu.ops.dispatch import op
+from cornu.ops.dispatch import OPS, op
 from cornu.ops.elementwise import (
     abs,
     add,
@@ -176,6 +176,7 @@ def hard_silu(x):
 
 
 hard_swish = hard_silu
+OPS.update(swish=silu, hard_swish=hard_silu)
 
 
 @op

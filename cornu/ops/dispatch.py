@@ -5,7 +5,6 @@ that defines a function of the same name has its own version used on its arrays 
 """
 
 import functools
-import inspect
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def op(tensors=1, sequence=False):
 
     def decorate(body):
         name = body.__name__
-        names = list(inspect.signature(body).parameters)[:tensors]
+        names = body.__code__.co_varnames[:tensors]
         native = [None]
         BODIES[name] = body
 

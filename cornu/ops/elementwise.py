@@ -8,7 +8,7 @@ import numpy as np
 from cornu import dtypes
 from cornu.backends import array, canonical, kind, numpy
 from cornu.backends import protocol as p
-from cornu.ops.dispatch import binary, op, settle, unary
+from cornu.ops.dispatch import OPS, binary, op, settle, unary
 from cornu.ops.making import cast
 from cornu.shapes import UNKNOWN, Spec
 
@@ -93,6 +93,7 @@ bitwise_xor = binary("bitwise_xor", doc="The bits that exactly one of the intege
 left_shift = bitwise_left_shift = binary("left_shift", doc="The bits of `x1` moved up by `x2` places.")
 right_shift = bitwise_right_shift = binary("right_shift", doc="The bits of `x1` moved down by `x2` places.")
 nextafter = binary("nextafter", _float, doc="The next number after `x1` towards `x2`.")
+OPS.update(absolute=abs, bitwise_invert=bitwise_not, bitwise_left_shift=left_shift, bitwise_right_shift=right_shift, conjugate=conj, true_divide=divide)
 
 
 @op

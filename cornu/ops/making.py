@@ -8,7 +8,7 @@ from cornu import backends, dtypes, shapes
 from cornu.backends import array as tensor
 from cornu.backends import canonical, kind
 from cornu.backends import protocol as p
-from cornu.ops.dispatch import op
+from cornu.ops.dispatch import OPS, op
 from cornu.symbolic import KerasTensor
 
 
@@ -106,6 +106,9 @@ def size(x):
 def dtype(x):
     """The name of the type of `x`."""
     return dtypes.result(kind(x))
+
+
+OPS.update(array=array, ndim=ndim, size=size)
 
 
 def _sizes(shape, op):

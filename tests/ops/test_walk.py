@@ -10,7 +10,11 @@ from tests import oracle
 from tests.ops import cases, check
 
 NAMES = sorted(cases.CASES)
-EACH = [pytest.param(name, i, id=f"{name}-{i}") for name in NAMES for i in range(len(cases.CASES[name]))]
+EACH = [
+    pytest.param(name, i, id=f"{name}-{i}", marks=[pytest.mark.slow] if i else [])  # the first of each op is what `make check` has time for
+    for name in NAMES
+    for i in range(len(cases.CASES[name]))
+]
 _SNIPPET = """
 import jax, operator
 out['found'] = {}
