@@ -277,6 +277,9 @@ def _initial_state(cell, batch_size, dtype):
     return [ops.zeros((batch_size, size), dtype=dtype) for size in sizes]
 
 
+_MOST_UNROLLED = 5_000
+
+
 class RNN(Layer):
     """Run a cell over the steps of a sequence.
 
@@ -409,6 +412,8 @@ class RNN(Layer):
                 raise ValueError(
                     f"{self._label()}: unroll=True needs the number of steps; the input's shape is {shapes.public(tree.flatten(sequences)[0].shape)}."
                 )
+            if steps > _MOST_UNROLLED:
+                raise ValueError(f"{self._label()}: unroll=True is for short sequences, of at most {_MOST_UNROLLED} steps; got {steps:,}. Leave it out.")
             carry, shown = (self._blank(step, first_step(xs), states), states), []
             for t in range(steps):
                 carry, y = body(carry, tree.map_structure(lambda x, t=t: x[t], items))

@@ -357,9 +357,7 @@ def functional_config(model):
             entry = serialization.serialize_keras_object(operation)
             calls = [(node.args, node.kwargs) for node in uses]
         entry["name"] = operation.name
-        entry["inbound_nodes"] = [
-            {"args": [_map_tensors(write, a) for a in args], "kwargs": {k: _map_tensors(write, v) for k, v in kwargs.items()}} for args, kwargs in calls
-        ]
+        entry["inbound_nodes"] = [_written_node(write, args, kwargs) for args, kwargs in calls]
         layers.append(entry)
     return {
         "name": model.name,
@@ -368,6 +366,12 @@ def functional_config(model):
         "input_layers": _map_places(place, function._inputs_struct),
         "output_layers": _map_places(place, function._outputs_struct),
     }
+
+
+def _written_node(write, args, kwargs):
+    """A node as files hold it. Keras writes `training` whether or not it was given, and `fit` overrules it; ours is given, and says so."""
+    made = {"args": [_map_tensors(write, a) for a in args], "kwargs": {k: _map_tensors(write, v) for k, v in kwargs.items()}}
+    return {**made, "training_given": True} if kwargs.get("training") is not None else made
 
 
 def _index(node):
@@ -448,6 +452,8 @@ def functional_from_config(cls, config):
                     continue
                 try:
                     args, kwargs = fill(node["args"]), fill(node["kwargs"])
+                    if not node.get("training_given"):
+                        kwargs.pop("training", None)
                 except KeyError:
                     rest.append((index, node))
                     continue

@@ -66,6 +66,7 @@ def _class_of(name):
     return _CLASSES.get(name) or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
+_MOST_PARTS = 100_000
 _BY_CLASS = {_class_of(name): name for name in OPS}
 _BY_CLASS.update(TrueDivide="divide", BitwiseInvert="bitwise_not", Swish="silu", Sparsemax="sparsemax")
 
@@ -187,6 +188,8 @@ def read(entry):
         else:
             given = dict(zip(operands, args))
         given = {**given, **config, **kwargs}
+        if name == "unstack" and given.get("num") is None and (given["x"].shape[given.get("axis", 0)] or 0) > _MOST_PARTS:
+            raise CorruptFileError(f"the op {label!r} makes more than {_MOST_PARTS:,} tensors.")
         lead = []
         for parameter in parameters:
             if parameter not in given:

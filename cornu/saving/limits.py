@@ -13,6 +13,14 @@ MAX_OBJECTS = 1_000_000  # groups and data sets of an HDF5 file
 MAX_MEMBERS = 100_000  # of an archive
 MAX_RATIO = 100  # by which compressed data may grow ...
 FREE = 8 << 20  # ... beyond so many bytes
+_LARGEST = {  # fields for which something is computed when the object is made -> the largest number taken from a file
+    "num_thresholds": 100_000,
+    "indices_or_sections": 100_000,
+    "num": 100_000,
+    "fft_length": 1 << 17,
+    "frame_length": 1 << 17,
+    "num_mel_bins": 1 << 12,
+}
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: those that h5py brings along
 
 
@@ -51,6 +59,7 @@ def parsed(text, place):
 
     Raises:
         CorruptFileError: it is none, too long or too deep.
+        UnsafeFileError: a number in it would make its object huge.
     """
     if len(text) > MAX_TEXT:
         raise CorruptFileError(f"{place} has {len(text):,} characters; at most {MAX_TEXT:,} are read.")
@@ -65,6 +74,10 @@ def parsed(text, place):
         depth += 1
         if depth > MAX_DEPTH:
             raise CorruptFileError(f"{place} nests deeper than {MAX_DEPTH} levels.")
+        for part in level:
+            for key in _LARGEST.keys() & part.keys() if isinstance(part, dict) else ():
+                if isinstance(part[key], (int, float)) and part[key] > _LARGEST[key]:
+                    raise UnsafeFileError(f"{place}: {key} is {part[key]}; at most {_LARGEST[key]:,} is taken from a file.")
         level = [item for part in level for item in (part.values() if isinstance(part, dict) else part) if isinstance(item, (dict, list))]
     return found
 

@@ -34,7 +34,9 @@ def test_models(tmp_path, name, ending):
 
 def small():
     model = Sequential([L.Input((4,)), L.Dense(8, activation="relu"), L.Dropout(0.5), L.BatchNormalization(), L.Dense(2)])
-    model.compile(optimizers.Adam(optimizers.schedules.ExponentialDecay(0.01, 3, 0.5)), losses.MeanSquaredError(), metrics=["mae", metrics.RootMeanSquaredError()])
+    model.compile(
+        optimizers.Adam(optimizers.schedules.ExponentialDecay(0.01, 3, 0.5)), losses.MeanSquaredError(), metrics=["mae", metrics.RootMeanSquaredError()]
+    )
     return model
 
 
@@ -87,10 +89,23 @@ def test_custom_objects(tmp_path):
     np.testing.assert_array_equal(np.asarray(model(x)), np.asarray(again(x)))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["Dense", "Dropout", "BatchNormalization", "LayerNormalization", "Activation", "Reshape"]), st.integers(1, 5)), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Dense", "Dropout", "BatchNormalization", "LayerNormalization", "Activation", "Reshape"]), st.integers(1, 5)),
+        min_size=1,
+        max_size=5,
+    )
+)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_stack(tmp_path, parts):
-    made = {"Dense": L.Dense, "Dropout": lambda n: L.Dropout(n / 10), "BatchNormalization": lambda n: L.BatchNormalization(momentum=n / 10), "LayerNormalization": lambda n: L.LayerNormalization(), "Activation": lambda n: L.Activation(["relu", "tanh", "gelu", "softmax", "elu"][n - 1]), "Reshape": lambda n: L.Reshape((-1,))}
+    made = {
+        "Dense": L.Dense,
+        "Dropout": lambda n: L.Dropout(n / 10),
+        "BatchNormalization": lambda n: L.BatchNormalization(momentum=n / 10),
+        "LayerNormalization": lambda n: L.LayerNormalization(),
+        "Activation": lambda n: L.Activation(["relu", "tanh", "gelu", "softmax", "elu"][n - 1]),
+        "Reshape": lambda n: L.Reshape((-1,)),
+    }
     model = Sequential([L.Input((3,)), *(made[name](n) for name, n in parts)])
     shaken(model)
     x = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cornu import saving
-from cornu.layers import Dense, Dropout, Input, Lambda
+from cornu import metrics, ops, saving
+from cornu.layers import LSTM, Dense, Dropout, Input, Lambda
 from cornu.models import Model, Sequential
 from cornu.saving import CorruptFileError, UnsafeFileError
 
@@ -122,6 +122,29 @@ def test_config(saved, what):
     change, word = BAD_CONFIGS[what]
     path = changed(saved / "model.keras", change)
     refused(path, word)
+
+
+def bomb(name):
+    i = Input((50, 3))
+    if name == "unrolled":
+        return Model(i, LSTM(3, unroll=True)(i)), lambda text: text.replace("50", "1000000000")
+    if name == "unstacked":
+        return Model(i, ops.unstack(i, axis=1)[0]), lambda text: text.replace("50", "1000000000")
+    if name == "split":
+        return Model(i, ops.split(i, 50, axis=1)[0]), lambda text: text.replace("50", "1000000000")
+    model = Model(i, Dense(1)(i))
+    model.compile("sgd", "mse", metrics=[metrics.AUC(num_thresholds=50)])
+    return model, lambda text: text.replace("50", "1000000000")
+
+
+@pytest.mark.parametrize("name", ["unrolled", "unstacked", "split", "thresholds"])
+def test_bombs_of_work(tmp_path, name):
+    model, blow = bomb(name)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("config.json").decode()
+    refused(changed(path, config__json=blow(text).encode()))
 
 
 def test_safe_mode_false_allows_nothing_more(saved):

@@ -89,3 +89,22 @@ def test_keras_reads(tmp_path, name):
     got = oracle.run(_OURS, text=ALL[name], paths=paths(tmp_path, endings), given=x)
     for path in paths(tmp_path, endings):
         same(flat(model(x, training=False)), got[path])
+
+
+def test_training_of_a_node(tmp_path):
+    """Keras writes training=False for layers that were given none, so ours counts only where we wrote it."""
+    i = layers.Input((5, 3))
+    path = str(tmp_path / "m.keras")
+    model = cornu.Model(i, layers.BatchNormalization()(i, training=False))
+    model.save(path)
+    x = np.random.default_rng(0).normal(3, 9, size=(8, 5, 3)).astype("float32")
+    again = saving.load_model(path)
+    same(flat(again(x, training=True)), flat(again(x, training=False)))
+    code = """
+out["y"] = [keras.models.load_model(path)(given, training=False)]
+i = keras.Input((5, 3))
+keras.Model(i, keras.layers.LSTM(4, dropout=0.5)(i)).save(path)
+"""
+    same(flat(model(x, training=False)), oracle.run(code, path=path, given=x)["y"])
+    again = saving.load_model(path)
+    assert not np.allclose(again(x, training=True), again(x, training=False))
