@@ -123,7 +123,7 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
     path = os.fspath(filepath)
     if path.endswith(".json"):
         raise ValueError(f"load_weights: {path} lists shards, which are not supported: save the weights again without max_shard_size.")
-    with limits.reading(path):
+    with limits.reading(path, into_a_model=True):
         size = limits.opened(path)
         if _format(path) == "zip":
             archive.read_weights(path, model, skip_mismatch, inside=True)

@@ -183,7 +183,7 @@ def read_weights(group, model, skip_mismatch=False, by_name=False):
     else:
         layers = [layer for layer in model.layers if layer.weights]
         if len(layers) != len(groups):
-            raise ValueError(
+            raise limits.MismatchError(
                 f'the file has weights for {len(groups)} layers, the model "{model.name}" has {len(layers)} layers with weights. by_name=True takes those whose names agree.'
             )
         pairs = [(name, part, layer) for (name, part), layer in zip(groups, layers)]
@@ -225,7 +225,7 @@ def _give(name, variables, items, skip_mismatch, flip=False):
             wrong = f"{name}: the weight {weight!r} has the shape {tuple(item.shape)}, the layer's {variable.path!r} has {variable.shape}"
     if wrong is not None:
         if not skip_mismatch:
-            raise ValueError(f"{wrong}.")
+            raise limits.MismatchError(f"{wrong}.")
         warnings.warn(f"{wrong}; it is skipped.", stacklevel=4)
         return
     for variable, (weight, item) in zip(variables, items):

@@ -24,12 +24,21 @@ _LARGEST = {  # fields for which something is computed when the object is made -
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: those that h5py brings along
 
 
+class MismatchError(ValueError):
+    """The weights of a file and those of a model do not fit."""
+
+
 @contextlib.contextmanager
-def reading(path):
+def reading(path, into_a_model=False):
     """Whatever goes wrong inside is a typed error that names the file.
+
+    Args:
+        path: the file.
+        into_a_model: whether it is read into a model that was there before, so that either may be the wrong one.
 
     Raises:
         CorruptFileError, UnsafeFileError: with the file, the place and the reason.
+        ValueError: the weights do not fit the model.
         OSError: the file cannot be opened.
     """
     try:
@@ -38,6 +47,8 @@ def reading(path):
         if str(path) in str(error):
             raise
         raise type(error)(f"{path}: {error}") from error.__cause__
+    except MismatchError as error:
+        raise (ValueError if into_a_model else CorruptFileError)(f"{path}: {error}") from error
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except RecursionError:

@@ -14,6 +14,7 @@ from cornu import scopes
 from cornu.layers.layer import Layer
 from cornu.optimizers import Optimizer
 from cornu.random import SeedGenerator
+from cornu.saving.limits import MismatchError
 from cornu.serialization import CorruptFileError
 
 _UNSEEN = frozenset(
@@ -157,7 +158,9 @@ def read(file, model, skip_mismatch=False):
                 continue
             else:
                 item.load_own_variables(store)
+        except CorruptFileError:
+            raise
         except (ValueError, KeyError) as error:
             if not skip_mismatch or isinstance(item, Optimizer):
-                raise ValueError(f"{place}: {error}") from error
+                raise MismatchError(f"{place}: {error}") from error
             warnings.warn(f"{place} is skipped: {error}", stacklevel=3)

@@ -5,7 +5,8 @@ import pytest
 
 from cornu import layers as L
 from cornu import saving
-from cornu.models import Model
+from cornu.models import Model, Sequential
+from cornu.saving import eras
 
 
 def test_resnet8(shared_data):
@@ -57,3 +58,47 @@ def test_weights_by_order(shared_data):
 def test_a_weights_file_is_no_model(shared_data):
     with pytest.raises(saving.CorruptFileError, match="load_weights"):
         saving.load_model(shared_data / "weights" / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5")
+
+
+def test_config_of_keras_2(tmp_path):
+    """A graph as tf.keras 2 wrote it: nodes as lists, batch_input_shape, fields that are gone, hard_sigmoid of its time."""
+    layer = lambda cls, name, nodes, **config: {"class_name": cls, "name": name, "config": {"name": name, "trainable": True, **config}, "inbound_nodes": nodes}
+    config = {
+        "class_name": "Model",
+        "config": {
+            "name": "m",
+            "layers": [
+                layer("InputLayer", "i", [], batch_input_shape=[None, 3], dtype="float32", sparse=False, ragged=False),
+                layer(
+                    "Dense",
+                    "d",
+                    [[["i", 0, 0, {}]], [["d", 0, 0, {}]]],
+                    units=3,
+                    activation="hard_sigmoid",
+                    dtype={"class_name": "Policy", "config": {"name": "float32"}},
+                ),
+                layer("Concatenate", "c", [[["d", 0, 0, {}], ["d", 1, 0, {}]]], axis=-1),
+                layer("BatchNormalization", "b", [[["c", 0, 0, {"training": False}]]], axis=[1], fused=True, renorm=False),
+            ],
+            "input_layers": [["i", 0, 0]],
+            "output_layers": [["b", 0, 0]],
+        },
+    }
+    model = saving.deserialize_keras_object(eras.model_config(config, "2.4.0"), custom_objects=None)
+    assert isinstance(model, Model) and model.output_shape == (None, 6)
+    model.get_layer("d").set_weights([np.eye(3, dtype="float32"), np.zeros(3, "float32")])
+    x = np.array([[-3.0, 0.5, 9.0]], "float32")
+    first = np.clip(0.2 * x + 0.5, 0, 1)
+    wanted = np.concatenate([first, np.clip(0.2 * first + 0.5, 0, 1)], -1) / np.sqrt(1.001)
+    np.testing.assert_allclose(model(x, training=False), wanted, rtol=1e-5)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_allclose(saving.load_model(tmp_path / "m.keras")(x, training=False), wanted, rtol=1e-5)
+
+
+def test_sequential_as_a_list():
+    config = {
+        "class_name": "Sequential",
+        "config": [{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3], "dtype": "float32"}}],
+    }
+    model = saving.deserialize_keras_object(eras.model_config(config, "2.1.6"))
+    assert isinstance(model, Sequential) and model.output_shape == (None, 2)
