@@ -16,12 +16,13 @@ class _Noise(Layer, abstract=True):
                 wanted = "from 0 to 1" if name == "rate" else "at least 0"
                 raise ValueError(f"{self._label()}: {name} must be {wanted}; got {value}.")
         self.supports_masking = True
-        self.seed_generator = random.SeedGenerator(self.seed)
+        amount = getattr(self, "rate", None)
+        self._active = (self.stddev if amount is None else amount) > 0
+        if self._active:
+            self.seed_generator = random.SeedGenerator(self.seed)
 
     def call(self, inputs, training=False):
-        amount = getattr(self, "rate", None)
-        amount = self.stddev if amount is None else amount
-        return self.disturb(inputs) if training and amount > 0 else inputs
+        return self.disturb(inputs) if training and self._active else inputs
 
 
 class Dropout(_Noise):
