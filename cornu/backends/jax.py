@@ -64,7 +64,7 @@ NAME = "jax"
 WIDE = bool(jax.config.jax_enable_x64)
 COMPILES = True
 HOST = CPU  # whether arrays lie in the host's memory
-ARRAY = type(jnp.zeros(()))
+ARRAY = type(jax.device_put(0))
 
 
 # Arrays
@@ -74,6 +74,8 @@ def array(x, dtype=None):
     """An array from lists, scalars, NumPy arrays and arrays of JAX. NumPy's memory is copied: the caller may write to it later."""
     if isinstance(x, jax.Array):
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+    if type(x) is np.ndarray:
+        return jax.device_put(np.array(x, dtype))  # where jnp.array would compile a conversion for each shape
     return jnp.array(x, dtype)
 
 

@@ -1,5 +1,10 @@
 """Epochs and dispatch: every form of running gives the same numbers, and callbacks see what they should."""
 
+import copy
+import gc
+import threading
+import weakref
+
 import numpy as np
 import pytest
 
@@ -230,3 +235,48 @@ def test_seeds_that_no_layer_holds_move_on():
     losses = [model.train_on_batch(X, Y) for _ in range(2)]
     model.reset_metrics()
     assert model.train_on_batch(X, Y) != losses[0]
+
+
+def test_copies_and_outputs_are_the_users_own():
+    model = made()
+    model.fit(X, Y, verbose=0)
+    twin = copy.deepcopy(model)
+    for x in (X[:3], X):
+        outputs = model.predict(x, verbose=0)
+        np.testing.assert_array_equal(outputs, twin.predict(x, verbose=0))
+        outputs[0] = 7
+
+
+def test_threads_share_a_model():
+    model, found = made(), []
+    wanted = np.asarray(model(X))
+    threads = [threading.Thread(target=lambda: found.append(model.predict(X, batch_size=9, verbose=0))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    for outputs in found:
+        np.testing.assert_allclose(outputs, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_programs_hold_no_data():
+    x = X.copy()
+    gone = weakref.ref(x)
+    model = made()
+    model.fit(x, Y, batch_size=8, verbose=0)
+    model.evaluate(x, Y, batch_size=8, verbose=0)
+    model.predict(x, batch_size=8, verbose=0)
+    del x
+    gc.collect()
+    assert gone() is None
+
+
+def test_layers_changed_after_predict():
+    model = made()
+    before, bias = model.predict(X[:1], verbose=0), model.layers[-1].bias
+    bias.assign_add([10.0, 20.0])
+    np.testing.assert_allclose(model.predict(X[:1], verbose=0) - before, [[10.0, 20.0]], rtol=1e-5)
+    model.pop()
+    model.add(layers.Dense(4))
+    assert model.predict(X[:1], verbose=0).shape == (1, 4)
