@@ -23,10 +23,11 @@ def dice(y_true, y_pred, axis=None):
 
 
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
-    """`1 - |A ∩ B| / (|A ∩ B| + alpha |B without A| + beta |A without B|)`, A the labels and B the predictions.
+    """`1 - |A ∩ B| / (|A ∩ B| + alpha |A without B| + beta |B without A|)`, A the labels and B the predictions.
 
     Args:
-        alpha, beta: what a false positive and a false negative cost, at least 0; 0.5 and 0.5 give Dice.
+        alpha, beta: what a false negative and a false positive cost, at least 0, as Keras computes it (the paper has them the other way
+            round); 0.5 and 0.5 give Dice.
         axis: axes of one region; None: all together.
 
     Shapes: (batch, ...), (batch, ...) -> what `axis` leaves
@@ -56,10 +57,10 @@ class Dice(FunctionLoss):
 
 
 class Tversky(FunctionLoss):
-    """Dice with prices of its own for false positives and false negatives.
+    """Dice with prices of its own for false negatives and false positives.
 
     Args:
-        alpha, beta: what a false positive and a false negative cost, at least 0.
+        alpha, beta: what a false negative and a false positive cost, at least 0.
         reduction, name, dtype: as in Loss.
         axis: axes of one region; None: the whole batch together.
 

@@ -30,7 +30,8 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
 
     Shapes: (batch,), (batch, d) -> (batch,)
 
-    Source: Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020, equation 6.
+    Source: Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020, equation 6. As in Keras, gradients
+    pass through the weights too, and places whose class no other has are left out of the mean.
     """
     y_true, y_pred = classes("circle", y_true, y_pred)
     labels, embeddings = (y_true, y_pred) if ref_embeddings is None else tensors(ref_labels, ref_embeddings, labels=True)
