@@ -32,7 +32,18 @@ from cornu.ops.activate import (
 )
 from cornu.ops.attention import dot_product_attention
 from cornu.ops.control import associative_scan, cond, custom_gradient, fori_loop, map, scan, switch, vectorized_map, while_loop
-from cornu.ops.convolve import adaptive_average_pool, adaptive_max_pool, average_pool, conv, conv_transpose, depthwise_conv, max_pool, separable_conv, unfold
+from cornu.ops.convolve import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    average_pool,
+    conv,
+    conv_transpose,
+    depthwise_conv,
+    fold,
+    max_pool,
+    separable_conv,
+    unfold,
+)
 from cornu.ops.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from cornu.ops.ctc import ctc_loss
 from cornu.ops.elementwise import (

@@ -253,3 +253,31 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
             part = p.slice(x, [0, 0, *first], [None, None, first[0] + last[0], first[1] + last[1]], [1, 1, *stride])
             parts.append(p.reshape(part, (batch, channels, 1, rows * columns)))
     return p.reshape(p.concatenate(parts, 2), (batch, channels * math.prod(size), rows * columns))
+
+
+@op
+def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """Windows as columns put back in their places, added where they overlap: the reverse of `unfold`.
+
+    Shape: (batch, channels * window, places) -> (batch, channels, height, width), with `output_size` = (height, width).
+    """
+    space, size, dilation, stride = (
+        _each(n, 2, name, "fold") for n, name in ((output_size, "output_size"), (kernel_size, "kernel_size"), (dilation, "dilation"), (stride, "stride"))
+    )
+    by = (padding, padding) if hasattr(padding, "__index__") else tuple(padding)
+    whole = tuple(n + 2 * b for n, b in zip(space, by, strict=True))
+    rows, columns = (shapes.window(n, k, s, dilation=d, op="fold") for n, k, s, d in zip(whole, size, stride, dilation, strict=True))
+    batch, channels, places = x.shape
+    if (not unknown(channels) and channels % math.prod(size)) or (not unknown(places) and places != rows * columns):
+        raise ValueError(f"fold: wanted (batch, a multiple of {math.prod(size)}, {rows * columns}); got the shape {shapes.public(x.shape)}.")
+    channels = channels // math.prod(size)
+    parts = p.reshape(x, (batch, channels, math.prod(size), rows, columns))
+    total = None
+    for k in range(math.prod(size)):
+        part = p.slice(parts, [0, 0, k, 0, 0], [None, None, k + 1, None, None], [1] * 5)
+        part = p.dilate(p.reshape(part, (batch, channels, rows, columns)), (1, 1, *stride))
+        first = [k // size[1] * dilation[0], k % size[1] * dilation[1]]
+        last = [n - f - (m - 1) * s - 1 for n, f, m, s in zip(whole, first, (rows, columns), stride, strict=True)]
+        part = p.pad(part, [(0, 0), (0, 0), (first[0], last[0]), (first[1], last[1])], 0)
+        total = part if total is None else p.add(total, part)
+    return p.slice(total, [0, 0, *by], [None, None, by[0] + space[0], by[1] + space[1]], [1] * 4)

@@ -286,6 +286,7 @@ CASES |= {
     ],
     "adaptive_average_pool": [C(IMAGE, 2), C(IMAGE, (3, 2)), C(SIGNAL, 3), C(np.moveaxis(IMAGE, -1, 1), (2, 5), "channels_first")],
     "adaptive_max_pool": [C(IMAGE, 2), C(IMAGE, (3, 2)), C(SIGNAL, 3)],
+    "fold": [C(f((2, 12, 9)), (4, 4), 2), C(f((1, 12, 9)), (5, 4), (3, 2), 1, 1, 2), C(f((1, 8, 4)), (4, 4), 2, 2)],
     "unfold": [C(np.moveaxis(IMAGE, -1, 1), 2), C(np.moveaxis(IMAGE, -1, 1), (2, 3), 1, 1, 2)],
 }
 ACTIVATIONS = "relu relu6 leaky_relu elu celu selu gelu silu swish softplus softsign log_sigmoid hard_sigmoid hard_silu hard_swish hard_tanh tanh_shrink hard_shrink soft_shrink squareplus sparse_plus sparse_sigmoid softmax log_softmax sparsemax"
