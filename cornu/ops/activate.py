@@ -57,7 +57,7 @@ def relu6(x):
 
     Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
     """
-    return minimum(maximum(x, 0), 6)
+    return minimum(maximum(_float(x), 0), 6)
 
 
 @op
@@ -195,12 +195,14 @@ def tanh_shrink(x):
 @op
 def hard_shrink(x, threshold=0.5):
     """`x` where it is further from 0 than `threshold`, 0 elsewhere."""
+    x = _float(x)
     return where(greater(abs(x), threshold), x, 0)
 
 
 @op
 def soft_shrink(x, threshold=0.5):
     """`x` moved towards 0 by `threshold`; 0 where it is no further from 0 than that."""
+    x = _float(x)
     return multiply(sign(x), maximum(subtract(abs(x), threshold), 0))
 
 

@@ -296,7 +296,8 @@ CASES["gelu"] += [C(CUBE, approximate=False)]
 CASES["softmax"] += [C(CUBE, 1), C(CUBE, (1, 2)), N(np.array([1, 2, 3], "int32"))]
 CASES["log_softmax"] += [C(CUBE, 1)]
 CASES["sparsemax"] += [C(CUBE, 1, keras=False)]
-CASES["relu"] += [N(INTS)]
+for _name in "relu relu6 elu selu gelu softplus softsign hard_sigmoid hard_silu hard_tanh tanh_shrink hard_shrink soft_shrink squareplus".split():
+    CASES[_name] += [N(INTS)]
 CASES |= {"glu": [C(f((2, 4))), C(f((2, 4)), 0)], "threshold": [C(A, 0.3, 9.0)]}
 CASES["leaky_relu"] += [C(A, 0.01)]
 CASES["elu"] += [C(A, 0.5)]
