@@ -4,7 +4,7 @@ import difflib
 import inspect
 import operator
 import types
-from typing import Annotated, Any, dataclass_transform
+from typing import Annotated, Any, ClassVar, dataclass_transform
 
 import numpy as np
 
@@ -54,11 +54,11 @@ class Configured:
     `__init__` of its own, in Keras's way, keeps it.
     """
 
-    _fields: Any = {}
-    _keyword_only: Any = frozenset()
-    _left_out: Any = frozenset()  # arguments of the base class that this one does not take
+    _fields: ClassVar[Any] = {}
+    _keyword_only: ClassVar[Any] = frozenset()
+    _left_out: ClassVar[Any] = frozenset()  # arguments of the base class that this one does not take
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, kw_only=False, **kwargs):  # kw_only is for type checkers: the base's arguments come last
         super().__init_subclass__(**kwargs)
         own = {}
         for name, annotation in inspect.get_annotations(cls).items():

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+from typing import TYPE_CHECKING
 
 from cornu import activations, backends, constraints, dtype_policies, dtypes, fields, initializers, masks, regularizers, scopes, serialization, shapes, tree
 from cornu.backends import protocol
@@ -31,7 +32,7 @@ class CallScope(scopes.Scope):
         self.training = training
 
 
-class Layer(Configured, Operation):
+class Layer(Configured, Operation, kw_only=True):
     """A function with weights.
 
     A subclass declares its arguments (or writes `__init__`), makes weights in `build(input_shape)` by `add_weight`, and computes in `call`.
@@ -44,7 +45,8 @@ class Layer(Configured, Operation):
         name: unique within a model; made from the class when None.
     """
 
-    activity_regularizer: Regularizer = None
+    if not TYPE_CHECKING:  # many layers declare it among their own, and a type checker would keep this place for it
+        activity_regularizer: Regularizer = None
     trainable: bool = True
     dtype: object = None
     autocast: bool = True

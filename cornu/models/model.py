@@ -1,6 +1,7 @@
 """Models: a graph of layers, or a subclass with its own `call`, that can be trained and saved."""
 
 import json
+from typing import Any
 
 from cornu import backends, dtypes, masks, scopes, serialization, shapes, tree
 from cornu.fields import suggestion
@@ -114,7 +115,7 @@ class Model(Trainer, Layer):
         name: name of the model.
     """
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args, **kwargs) -> Any:
         if cls is Model and _is_functional(args, kwargs):
             return Functional.__new__(Functional, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -48,14 +49,14 @@ class Trainer:
     @user_lines
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
         loss_weights=None,
         metrics=None,
         weighted_metrics=None,
         run_eagerly=False,
         steps_per_execution=1,
-        jit_compile="auto",
+        jit_compile: bool | str = "auto",
         auto_scale_loss=True,
     ):
         """Say how the model is trained.
@@ -376,7 +377,7 @@ class Trainer:
         y=None,
         batch_size=None,
         epochs=1,
-        verbose="auto",
+        verbose: int | str = "auto",
         callbacks=None,
         validation_split=0.0,
         validation_data=None,
@@ -479,7 +480,7 @@ class Trainer:
     # -- evaluate, predict ----------------------------------------------------------------------------------------------------------
 
     @user_lines
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None, return_dict=False, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, verbose: int | str = "auto", sample_weight=None, steps=None, callbacks=None, return_dict=False, **kwargs):
         """The loss and the metrics on data.
 
         Args:
@@ -505,7 +506,7 @@ class Trainer:
         return logs if return_dict else self._in_order(logs)
 
     @user_lines
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(self, x, batch_size=None, verbose: int | str = "auto", steps=None, callbacks=None):
         """The outputs of the model for data.
 
         Args:

@@ -1,6 +1,7 @@
 """Keras's `utils` namespace; each name comes from its own module when it is first asked for."""
 
 import importlib
+from typing import Any
 
 _PLACES = {
     "CustomObjectScope": "cornu.serialization",
@@ -34,7 +35,7 @@ _PLACES = {
 __all__ = sorted(_PLACES)
 
 
-def __getattr__(name):
+def __getattr__(name) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = getattr(importlib.import_module(_PLACES[name]), name)
