@@ -46,6 +46,7 @@ class Variable:
         self.aggregation, self.synchronization, self.layout = aggregation or "none", synchronization, layout
         self.regularizer = self.constraint = None
         self.overwrite_with_gradient = False
+        self.fixed = False  # whether it stays as it is when its layer is set to be trained
         if callable(initializer):
             if shape is None:
                 raise ValueError(f"Variable {self.path!r}: an initializer that is a function needs `shape`.")
@@ -157,7 +158,7 @@ class Variable:
         if type(self._value) is Deferred:
             self._value = self._value.draw()
         value = self._value if scopes.innermost("StatelessScope") is None else self._raw()
-        return np.array(value) if isinstance(value, np.ndarray) else backends.numpy(value)
+        return np.array(value if isinstance(value, np.ndarray) else backends.numpy(value))  # a copy, which may be written to
 
     def __array__(self, dtype=None, copy=None):
         value = self.numpy()

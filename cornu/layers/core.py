@@ -81,7 +81,7 @@ class Dense(Layer):
         if not self.built:
             raise ValueError(f"{self._label()}: build the layer before enable_lora.")
         self._kernel.trainable = False
-        self._never_trainable.add(id(self._kernel))
+        self._kernel.fixed = True
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
         self.lora_kernel_a = self.add_weight(
             name="lora_kernel_a", shape=(self._kernel.shape[0], rank), initializer=a_initializer, regularizer=self.kernel_regularizer
@@ -276,7 +276,7 @@ class Embedding(Layer):
     def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
         """Freeze the table and train a low-rank addition to it; arguments as in Dense.enable_lora."""
         self._embeddings.trainable = False
-        self._never_trainable.add(id(self._embeddings))
+        self._embeddings.fixed = True
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
         self.lora_embeddings_a = self.add_weight(
             name="lora_embeddings_a", shape=(self.input_dim, rank), initializer=a_initializer, regularizer=self.embeddings_regularizer

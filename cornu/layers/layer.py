@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import warnings
 from typing import TYPE_CHECKING
 
 from cornu import activations, backends, constraints, dtype_policies, dtypes, fields, initializers, masks, regularizers, scopes, serialization, shapes, tree
@@ -167,12 +168,12 @@ class Layer(Configured, Operation, kw_only=True):
         if all(v is not variable for v in self._own_variables):
             self._own_variables.append(variable)
             if not variable.trainable:
-                self._never_trainable.add(id(variable))
+                variable.fixed = True
 
     @property
     def _ordered_variables(self):
         """The layer's own variables, first those that were made to be trained, as files hold them."""
-        return sorted(self._own_variables, key=lambda v: id(v) in self._never_trainable)
+        return sorted(self._own_variables, key=lambda v: v.fixed)
 
     def add_variable(self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None):
         """As `add_weight`, the shape and initializer first."""
@@ -251,7 +252,7 @@ class Layer(Configured, Operation, kw_only=True):
     def _set_trainable(self, value):
         object.__setattr__(self, "_trainable", bool(value))
         for variable in self._own_variables:
-            if id(variable) not in self._never_trainable:
+            if not variable.fixed:
                 variable.trainable = value
         for layer in self._layers:
             layer.trainable = value
@@ -472,6 +473,13 @@ class Layer(Configured, Operation, kw_only=True):
         previous = masks.get_masks(inputs) if inputs is not None else None
         if previous is None and type(self).compute_mask is Layer.compute_mask:
             return
+        if previous is not None and not self.supports_masking and type(self).compute_mask is Layer.compute_mask:
+            if "mask" not in self._call_names and not self.__dict__.get("_told_of_mask"):
+                object.__setattr__(self, "_told_of_mask", True)
+                warnings.warn(
+                    f"{self._label()} got an input with a mask, which it does not use and does not pass on: padding counts as data from here.", stacklevel=4
+                )
+            return
         flat = tree.flatten(outputs)
         if flat and all(masks.get_mask(x) is not None for x in flat if x is not None):
             return
@@ -650,7 +658,6 @@ def _prepare(self):
     put("_own_variables", [])
     put("_losses", [])
     put("_inbound_nodes", [])
-    put("_never_trainable", set())
     put("_trainable", True)
     put("built", False)
     put("autocast", True)
@@ -671,9 +678,7 @@ def _input_shape_of(kwargs):
     return None
 
 
-_UNTRACKED = frozenset(
-    "_inbound_nodes _own_variables _losses _never_trainable _build_shapes _init_arguments _initial_weights name built dtype_policy input_spec".split()
-)
+_UNTRACKED = frozenset("_inbound_nodes _own_variables _losses _build_shapes _init_arguments _initial_weights name built dtype_policy input_spec".split())
 
 
 def _is_metric(x):

@@ -212,8 +212,7 @@ def _in_order(layer, items):
         by_name.setdefault(key(variable.path), []).append(variable)
     if len(items) == len(weights) and all(len(by_name.get(key(name), ())) == 1 for name, _ in items):
         return [by_name[key(name)][0] for name, _ in items]
-    fixed = {i for part in layer._flatten_layers() for i in part._never_trainable}
-    return sorted(weights, key=lambda variable: id(variable) in fixed)
+    return sorted(weights, key=lambda variable: variable.fixed)
 
 
 def _give(name, variables, items, skip_mismatch, flip=False):

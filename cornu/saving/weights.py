@@ -19,7 +19,7 @@ from cornu.serialization import CorruptFileError
 
 _UNSEEN = frozenset(
     "input output inputs outputs operations metrics weights variables losses _function _stack _training _inbound_nodes _own_variables _losses "
-    "_never_trainable _build_shapes _init_arguments _initial_weights dtype_policy input_spec history".split()
+    "_build_shapes _init_arguments _initial_weights dtype_policy input_spec history".split()
 )
 _PUBLIC = {f"_{name}_dense": f"{name}_dense" for name in ("query", "key", "value", "output", "gate")}  # Keras calls them by their properties
 

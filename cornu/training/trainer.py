@@ -480,7 +480,9 @@ class Trainer:
     # -- evaluate, predict ----------------------------------------------------------------------------------------------------------
 
     @user_lines
-    def evaluate(self, x=None, y=None, batch_size=None, verbose: int | str = "auto", sample_weight=None, steps=None, callbacks=None, return_dict=False, **kwargs):
+    def evaluate(
+        self, x=None, y=None, batch_size=None, verbose: int | str = "auto", sample_weight=None, steps=None, callbacks=None, return_dict=False, **kwargs
+    ):
         """The loss and the metrics on data.
 
         Args:

@@ -251,3 +251,18 @@ def test_a_model_moves_to_another_backend():
         np.testing.assert_allclose(after, before, rtol=1e-6)
     finally:
         backends.load("jax")
+
+
+def test_a_mask_that_nobody_takes_is_told_once(backend):
+    model = Sequential([layers.Embedding(5, 2, mask_zero=True), layers.Flatten()])
+    with pytest.warns(UserWarning, match='Flatten "flatten" got an input with a mask'):
+        model(np.array([[1, 0]]))
+    model(np.array([[1, 0]]))
+
+
+def test_weights_are_the_callers_own():
+    layer = Dense(2)
+    layer.build((None, 3))
+    got = layer.get_weights()
+    got[0][:] = 7
+    assert (layer.get_weights()[0] != 7).all()
