@@ -9,6 +9,7 @@ import pytest
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read, none of Keras's is written
 
 from cornu import backends, scopes  # noqa: E402
+from cornu.backends import protocol  # noqa: E402
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -25,6 +26,16 @@ def backend(request):
 def fresh_names():
     """Names of layers and variables start anew: the first Dense of a test is `dense`."""
     scopes.reset_names()
+
+
+_DEFAULT = backends.name()
+
+
+@pytest.fixture(autouse=True)
+def same_backend():
+    """Whatever a test does, the next one begins on the default backend."""
+    if protocol.backend is not None:
+        backends.load(_DEFAULT)
 
 
 @pytest.fixture(scope="session")
