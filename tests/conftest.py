@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 import tempfile
 
 import pytest
@@ -36,6 +37,14 @@ def same_backend():
     """Whatever a test does, the next one begins on the default backend."""
     if protocol.backend is not None:
         backends.load(_DEFAULT)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory():
+    """JAX's compiled programs, which add up to gigabytes, go with the file that needed them."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")
