@@ -27,6 +27,7 @@ _PLACES = {  # public name -> module
     "Operation": "symbolic",
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
+    "RematScope": "scopes",
     "Sequential": "models",
     "StatelessScope": "scopes",
     "SymbolicScope": "scopes",

@@ -68,6 +68,60 @@ class StatelessScope(Scope):
         return self.state_mapping.get(id(variable))
 
 
+class StepScope(StatelessScope):
+    """A stateless scope inside which outer stateless scopes still count, and which knows what was changed.
+
+    Args:
+        pairs: (variable, value) to begin with.
+    """
+
+    def __init__(self, pairs=()):
+        super().__init__(collect_losses=True)
+        outer = innermost("StatelessScope")
+        if outer is not None:
+            self.state_mapping.update(outer.state_mapping)
+        self.state_mapping.update((id(variable), value) for variable, value in pairs)
+        self.changed = {}  # id -> variable
+
+    def add_update(self, update):
+        variable, value = update
+        self.state_mapping[id(variable)] = value
+        self.changed[id(variable)] = variable
+
+    def values(self, variables):
+        return [self.state_mapping[id(variable)] for variable in variables]
+
+
+class RematScope(Scope):
+    """Layers made inside keep fewer values for the gradient in training, and compute them again instead: less memory, more time.
+
+    Args:
+        mode: which layers: "full", all; "activations", those that have an activation; "larger_than", those whose output has more than
+            `output_size_threshold` numbers; "list_of_layers", those in `layer_names`; None, no layer.
+        output_size_threshold: numbers in a batch of outputs, at least 0.
+        layer_names: names of layers.
+
+    A layer inside another that computes again is part of it. Models compute again by their layers, unless `layer_names` has them.
+
+    Raises:
+        ValueError: an unknown mode.
+
+    >>> with RematScope("full"):
+    ...     block = keras.layers.Dense(64, activation="gelu")
+    """
+
+    MODES = ("full", "activations", "larger_than", "list_of_layers", None)
+
+    def __init__(self, mode="full", output_size_threshold=1024, layer_names=None):
+        if mode not in self.MODES:
+            raise ValueError(f"RematScope: mode must be one of {', '.join(map(repr, self.MODES))}; got {mode!r}.")
+        if not hasattr(output_size_threshold, "__index__") or output_size_threshold < 0:
+            raise ValueError(f"RematScope: output_size_threshold must be an integer of at least 0; got {output_size_threshold!r}.")
+        if isinstance(layer_names, str) or not all(isinstance(name, str) for name in layer_names or ()):
+            raise ValueError(f"RematScope: layer_names must be a list of names of layers; got {layer_names!r}.")
+        self.mode, self.output_size_threshold, self.layer_names = mode, output_size_threshold, list(layer_names or ())
+
+
 def in_stateless_scope():
     return innermost("StatelessScope") is not None
 

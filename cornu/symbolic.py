@@ -153,6 +153,14 @@ class Operation:
         with scopes.SymbolicScope():
             return infer(self.call, *to_specs(args), **to_specs(kwargs))
 
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """`layer_call` whose intermediate values are computed again for the gradient instead of kept."""
+        return lambda *a, **k: backends.protocol.remat(lambda *x: layer_call(*x, **k), list(a))
+
+    def quantized_call(self, *args, **kwargs):
+        """What `call` is with quantized weights; layers that can be quantized have it."""
+        raise NotImplementedError(f"{type(self).__name__} {self.name!r} has no form with quantized weights.")
+
     def get_config(self):
         return {"name": self.name}
 
@@ -218,6 +226,8 @@ def sorted_nodes(inputs, outputs):
     order, done, stack = [], set(), []
     for tensor in outputs:
         if id(tensor) not in boundary:
+            if not hasattr(tensor, "_keras_history"):
+                raise ValueError(f"The output {tensor} was made by no operation: give what Input(...) and layers called on it give.")
             stack.append((node_of(tensor), False))
         while stack:
             node, ready = stack.pop()
@@ -249,6 +259,8 @@ def operations_by_depth(inputs, outputs, nodes):
     stack = list(reversed(outputs))
     while stack:
         tensor = stack.pop()
+        if not hasattr(tensor, "_keras_history"):  # an input of its own, which no operation made
+            continue
         operation = tensor._keras_history.operation
         met.setdefault(id(operation), (len(met), operation))
         if id(tensor) not in boundary:
@@ -266,12 +278,13 @@ def operations_by_depth(inputs, outputs, nodes):
         depth[id(node.operation)] = here
         for tensor in node.input_tensors:
             if id(tensor) in boundary:
-                key = id(tensor._keras_history.operation)
+                key = id(tensor._keras_history.operation) if hasattr(tensor, "_keras_history") else None
                 depth[key] = max(depth.get(key, 0), here + 1)
             else:
                 key = id(node_of(tensor))
                 of_node[key] = max(of_node.get(key, 0), here + 1)
-    found = {id(operation): operation for operation in (*(t._keras_history.operation for t in inputs), *(node.operation for node in nodes))}
+    made = [tensor._keras_history.operation for tensor in inputs if hasattr(tensor, "_keras_history")]
+    found = {id(operation): operation for operation in (*made, *(node.operation for node in nodes))}
     return sorted(found.values(), key=lambda operation: (-depth.get(id(operation), 0), order.get(id(operation), len(order))))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cornu import activations, backends, constraints, dtype_policies, dtypes, fields, initializers, masks, regularizers, scopes, serialization, shapes, tree
 from cornu.backends import protocol
 from cornu.fields import Configured, Regularizer
+from cornu.layers import again
 from cornu.layers.input_spec import InputSpec, assert_compatible
 from cornu.random import SeedGenerator
 from cornu.shapes import UNKNOWN, Spec
@@ -71,7 +72,12 @@ class Layer(Configured, Operation, kw_only=True):
         return super()._convert(name, annotation, value)
 
     def __init_subclass__(cls, abstract=False, **kwargs):
+        own = inspect.get_annotations(cls)
+        if "activity_regularizer" in own:  # among a layer's own arguments it has its place there
+            cls._keyword_only = cls._keyword_only - {"activity_regularizer"}
         super().__init_subclass__(**kwargs)
+        if "weights" in own:  # an argument and a property: what is declared is the argument
+            del cls.weights
         if "call" in cls.__dict__:
             _describe_call(cls)
         if cls.__module__.startswith("cornu.layers.") and not abstract:
@@ -90,6 +96,8 @@ class Layer(Configured, Operation, kw_only=True):
         changes[0] += 1
         if name == "dtype":
             name, value = "dtype_policy", dtype_policies.get(value)
+        elif name == "weights":
+            name = "_initial_weights"
         elif isinstance(value, Variable):
             if "_own_variables" not in self.__dict__:
                 raise RuntimeError(f"{type(self).__name__}: call super().__init__() before setting attributes.")
@@ -178,6 +186,17 @@ class Layer(Configured, Operation, kw_only=True):
     def add_variable(self, shape, initializer, dtype=None, trainable=True, autocast=True, regularizer=None, constraint=None, name=None):
         """As `add_weight`, the shape and initializer first."""
         return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
+    def add_metric(self, *args, **kwargs):
+        """Not in Keras 3 either: give metrics to `compile(metrics=[...])`, or make them in `__init__` and update them in `call`.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"{self._label()}: add_metric ended with Keras 2. Give the metric to compile(metrics=[...]), or keep a metric as an attribute and call "
+            "its update_state(...) in `call`."
+        )
 
     def _children(self):
         """What the attributes hold that has state: layers, metrics, seed generators, in the order they were set."""
@@ -349,7 +368,8 @@ class Layer(Configured, Operation, kw_only=True):
     def _after_build(self):
         initial = self.__dict__.pop("_initial_weights", None)
         if initial is not None:
-            self.set_weights(initial if isinstance(initial, (list, tuple)) else [initial])
+            listed = isinstance(initial, (list, tuple)) and (len(self.weights) > 1 or len(initial) == 1)
+            self.set_weights(initial if listed else [initial])
         if not self.trainable:
             self.trainable = False
 
@@ -441,7 +461,7 @@ class Layer(Configured, Operation, kw_only=True):
             outer = scopes.innermost("AutocastScope")
             if compute != self.variable_dtype or (outer is not None and outer.dtype != compute):
                 stack.enter_context(AutocastScope(compute))
-            outputs = self.call(*args, **kwargs)
+            outputs = self.call(*args, **kwargs) if self._remat is None else again.call(self, args, kwargs)
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
                     if type(output) is not Spec:
@@ -566,10 +586,6 @@ class Layer(Configured, Operation, kw_only=True):
         values = [v if (v := scope.get_current_value(variable)) is not None else variable._raw() for variable in own[1]]
         return (outputs, values, losses) if return_losses else (outputs, values)
 
-    def rematerialized_call(self, layer_call, *args, **kwargs):
-        """`layer_call` whose intermediate values are computed again for the gradient instead of kept."""
-        return lambda *a, **k: protocol.remat(lambda *x: layer_call(*x, **k), list(a))
-
     # -- losses ---------------------------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss):
@@ -602,6 +618,7 @@ class Layer(Configured, Operation, kw_only=True):
     def get_config(self):
         declared = Configured.get_config(self)
         declared["dtype"] = serialization.serialize_keras_object(self.dtype_policy)
+        declared.pop("weights", None)
         if self.activity_regularizer is None and "activity_regularizer" not in _own_fields(type(self)):
             declared.pop("activity_regularizer")
         if self.autocast:
@@ -647,6 +664,8 @@ class Layer(Configured, Operation, kw_only=True):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
+# what every layer has, with what holds for a layer that says nothing of it
+Layer.supports_masking, Layer.input_spec, Layer.dtype_policy = False, None, None  # pyright: ignore
 # arguments that are computed too: as properties only now, so that their defaults above hold
 Layer.trainable = property(Layer._get_trainable, Layer._set_trainable)  # pyright: ignore
 Layer.dtype = property(lambda self: self.variable_dtype, doc="The type of the weights.")  # pyright: ignore
@@ -665,6 +684,7 @@ def _prepare(self):
     put("supports_masking", False)
     put("input_spec", None)
     put("_prepared", False)
+    put("_remat", scopes.innermost("RematScope"))
 
 
 def _input_shape_of(kwargs):

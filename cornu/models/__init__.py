@@ -2,7 +2,7 @@
 
 from cornu.models.cloning import clone_model as clone_model
 from cornu.models.cloning import model_from_json as model_from_json
-from cornu.models.model import Function as Function
+from cornu.models.function import Function as Function
 from cornu.models.model import Functional as Functional
 from cornu.models.model import Model as Model
 from cornu.models.sequential import Sequential as Sequential

@@ -3,7 +3,8 @@
 from cornu import backends, serialization, tree
 from cornu.layers.input_layer import InputLayer
 from cornu.layers.layer import Layer
-from cornu.models.model import Function, Model
+from cornu.models.function import Function
+from cornu.models.model import Model
 from cornu.symbolic import KerasTensor
 from cornu.training.trainer import Trainer
 
@@ -102,7 +103,8 @@ class Sequential(Model):
                     raise ValueError(
                         f"{self._label()}: the layer {layer.name!r} gives {len(tree.flatten(x))} outputs; in a Sequential every layer gives one. Use Model(inputs, outputs)."
                     )
-        self._function = Function(start, x, name=self.name, exact=self._shape_given)
+        self._function = Function(start, x, name=self.name)
+        self._function.exact = self._shape_given
         self.built = len(self._stack) > 1
         self._compiled_changed()
 

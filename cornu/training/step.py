@@ -3,35 +3,10 @@
 The step is written for variables (`train`, `test`, `predict`); `Step` makes a pure function of it, which backends compile and repeat.
 """
 
-from cornu import backends, masks, scopes, tree
+from cornu import backends, masks, tree
 from cornu.backends import protocol
+from cornu.scopes import StepScope
 from cornu.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
-
-
-class StepScope(scopes.StatelessScope):
-    """A stateless scope inside which outer stateless scopes still count, and which knows what was changed.
-
-    Args:
-        pairs: (variable, value) to begin with.
-    """
-
-    kind = "StatelessScope"
-
-    def __init__(self, pairs):
-        super().__init__(collect_losses=True)
-        outer = scopes.innermost("StatelessScope")
-        if outer is not None:
-            self.state_mapping.update(outer.state_mapping)
-        self.state_mapping.update((id(variable), value) for variable, value in pairs)
-        self.changed = {}  # id -> variable
-
-    def add_update(self, update):
-        variable, value = update
-        self.state_mapping[id(variable)] = value
-        self.changed[id(variable)] = variable
-
-    def values(self, variables):
-        return [self.state_mapping[id(variable)] for variable in variables]
 
 
 def batch_size(*structures):
