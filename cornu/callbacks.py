@@ -1,5 +1,6 @@
 """Keras's `callbacks` namespace."""
 
+from cornu.training.callbacks import BackupAndRestore as BackupAndRestore
 from cornu.training.callbacks import Callback as Callback
 from cornu.training.callbacks import CallbackList as CallbackList
 from cornu.training.callbacks import CSVLogger as CSVLogger

@@ -184,6 +184,11 @@ class Clock:
         return min(wall, time.process_time() - self.work) if self.host else wall
 
 
+def runs_eagerly(model):
+    """Whether the model's steps run op by op."""
+    return bool(model.run_eagerly or not model.jit_compile)
+
+
 class Runner:
     """A model's step in its compiled forms, with the values that it works on between two looks at the variables.
 
@@ -196,7 +201,7 @@ class Runner:
         self.model, self.mode = model, mode
         self.step = Step(model, mode)
         self.collected = None  # what `layers.layer.changes` counted when the variables were taken
-        self.eager = model.run_eagerly
+        self.eager = runs_eagerly(model)
         self.compiles = backends.current().COMPILES and not self.eager
         self.backend = backends.current()
         self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
@@ -397,14 +402,15 @@ class Runner:
             many = forms.pop()
             self.rates[many] = min(self.rates[many], seconds / steps)
 
-    def over(self, feed, listening=None, per=1):
+    def over(self, feed, listening=None, per=1, first=0):
         """All batches of an epoch on `feed`; yields (batches done, output) after each dispatch.
 
         Args:
             listening: what to call with the number of the batch before each `per` steps, where a callback wants to see them; else None.
             per: steps between two such calls.
+            first: the batch to begin with.
         """
-        total, done = -(-feed.rows // feed.size), 0
+        total, done = -(-feed.rows // feed.size), first
         full = feed.rows // feed.size
         self.epoch = (set(), 0, len(self.programs))
         while done < total:
@@ -451,12 +457,12 @@ def _number(value):
 # -- fit, evaluate, predict ---------------------------------------------------------------------------------------------------------------
 
 
-def epoch(runner, data, feed, number, callbacks, per=1):
-    """One pass of training or testing; returns the logs at its end, or None where there was no batch."""
+def epoch(runner, data, feed, number, callbacks, per=1, first=0):
+    """One pass of training or testing, from the batch `first` on; returns the logs at its end, or None where there was no batch."""
     mode, model = runner.mode, runner.model
     begin, end, passed = (getattr(callbacks, f"on_{mode}_{what}") for what in ("batch_begin", "batch_end", "steps"))
     listening = callbacks.listens_to_batches(mode)
-    runner.fresh, runner.values, output, logs, done = True, None, None, None, 0
+    runner.fresh, runner.values, output, logs, done = first == 0, None, None, None, first
 
     start = Clock(runner.backend)
 
@@ -466,7 +472,7 @@ def epoch(runner, data, feed, number, callbacks, per=1):
 
     try:
         if feed is None:
-            stream, batches = Stream(), data.batches(number)
+            stream, batches = Stream(), data.batches(number, first) if first else data.batches(number)
             while True:
                 group = list(itertools.islice(batches, per if listening else 1))
                 if not group:
@@ -482,14 +488,14 @@ def epoch(runner, data, feed, number, callbacks, per=1):
             batches.close()
         else:
             total = data.num_batches
-            for done, output in runner.over(feed.begin(number), on_begin if listening else None, per):
+            for done, output in runner.over(feed.begin(number), on_begin if listening else None, per, first):
                 logs = _after(runner, output, done, total, listening, end, passed)
                 if listening and model.stop_training and mode == "train":
                     break
     finally:
         runner.sync()
-    if output is None:
-        return None
+    if output is None:  # with `first` an epoch that had no more batches
+        return runner.read(model.get_metrics_result()) if first else None
     if logs is None:
         logs = runner.read(output)
         runner.passed(start.seconds())

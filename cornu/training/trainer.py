@@ -12,11 +12,15 @@ from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
 from cornu.traceback import user_lines
 from cornu.training import data as data_module
-from cornu.training import loop, step
+from cornu.training import loop, state, step
 from cornu.training.callbacks import CallbackList
+from cornu.training.callbacks.backup import with_backup
 from cornu.training.compiled import CompiledLoss, CompiledMetrics, standard_form
 from cornu.training.data.arrays import to_array
 from cornu.training.data.sources import is_stream
+
+
+_NOT_GIVEN = object()
 
 
 class Training:
@@ -71,7 +75,7 @@ class Trainer:
             weighted_metrics: as `metrics`; these use `sample_weight`.
             run_eagerly: whether steps run line by line, as Python does, for finding faults.
             steps_per_execution: batches between two calls of callbacks' batch hooks, at least 1.
-            jit_compile: kept for compatibility; steps are compiled wherever the backend can, unless `run_eagerly`.
+            jit_compile: whether steps are compiled; "auto" compiles wherever the backend can. False runs each op by itself, as `run_eagerly` does.
             auto_scale_loss: whether the optimizer scales losses of a model in mixed_float16.
 
         Raises:
@@ -81,6 +85,8 @@ class Trainer:
         """
         if not hasattr(steps_per_execution, "__index__") or steps_per_execution < 1:
             raise ValueError(f"compile: steps_per_execution must be an integer of at least 1; got {steps_per_execution!r}.")
+        if jit_compile not in (True, False, "auto"):
+            raise ValueError(f'compile: jit_compile must be True, False or "auto"; got {jit_compile!r}.')
         optimizer = optimizers.get(optimizer)
         if auto_scale_loss and getattr(self.dtype_policy, "name", "") == "mixed_float16" and optimizer is not None:
             if not isinstance(optimizer, optimizers.LossScaleOptimizer):
@@ -112,9 +118,9 @@ class Trainer:
         return self._training.config is not None
 
     def get_compile_config(self):
-        """What `compile` was told, for files; None before."""
+        """What `compile` was told, for files; empty before."""
         if not self.compiled:
-            return None
+            return {}
         return {name: serialization.serialize_keras_object(value) for name, value in self._training.config.items()}
 
     def compile_from_config(self, config):
@@ -263,28 +269,47 @@ class Trainer:
 
     # -- steps ----------------------------------------------------------------------------------------------------------------------
 
-    def train_step(self, *args):
+    def get_state_tree(self, value_format="backend_tensor"):
+        """The values of all variables, as nested dictionaries.
+
+        Args:
+            value_format: "backend_tensor" or "numpy_array".
+
+        Returns:
+            A dictionary of "trainable_variables", "non_trainable_variables", "optimizer_variables" and "metrics_variables": in each the names
+            along a variable's path, nested, and its value.
+        """
+        return state.get(self, value_format)
+
+    def set_state_tree(self, state_tree):
+        """Give variables the values that `get_state_tree` gave, or some of them.
+
+        Raises:
+            ValueError: a name that no variable has, or another shape; nothing is changed then.
+        """
+        state.put(self, state_tree)
+
+    def train_step(self, state, data=_NOT_GIVEN):
         """One training step; a subclass may write its own, in one of two forms.
 
         `train_step(self, state, data)` gives `logs, state` and changes nothing; `state` is (trainable variables, non-trainable variables,
         optimizer variables, metrics variables), each a list of values. `train_step(self, data)` changes the variables and gives logs.
         `data` is x, (x, y) or (x, y, sample_weight).
         """
-        return self._step("train", args)
+        return self._step("train", state, data)
 
-    def test_step(self, *args):
+    def test_step(self, state, data=_NOT_GIVEN):
         """One step of evaluation, in the forms of `train_step`; `state` has no optimizer variables."""
-        return self._step("test", args)
+        return self._step("test", state, data)
 
-    def predict_step(self, *args):
+    def predict_step(self, state, data=_NOT_GIVEN):
         """The outputs of a batch: `predict_step(self, state, data)` gives `outputs, non-trainable variables`; `predict_step(self, data)` gives outputs."""
-        return self._step("predict", args)
+        return self._step("predict", state, data)
 
-    def _step(self, mode, args):
+    def _step(self, mode, state, data):
         run = getattr(step, mode)
-        if len(args) == 1:
-            return run(self, args[0])
-        state, data = args
+        if data is _NOT_GIVEN:
+            return run(self, state)
         groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables][: len(state)]
         if mode == "train":
             groups.insert(2, self.optimizer.variables if self.optimizer is not None else [])
@@ -297,7 +322,7 @@ class Trainer:
     def _runner(self, mode):
         runners = self._training.runners
         runner = runners.get(mode)
-        if runner is None or runner.backend is not backends.current() or runner.eager is not self.run_eagerly:
+        if runner is None or runner.backend is not backends.current() or runner.eager is not loop.runs_eagerly(self):
             runner = runners[mode] = loop.Runner(self, mode)
         if mode != "predict" or runner.collected != changes[0]:  # freezing alone changes no prediction
             runner.refresh()
@@ -389,6 +414,7 @@ class Trainer:
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        resume=None,
     ):
         """Train the model.
 
@@ -409,6 +435,8 @@ class Trainer:
             validation_steps: batches of validation; None means all.
             validation_batch_size: samples a batch in validation.
             validation_freq: validate after every so many epochs, or a list of epochs counted from 1.
+            resume: folder for the state of the training after each epoch. A program that ended early is run again, and goes on from there as
+                if it had never ended; see `callbacks.BackupAndRestore`.
 
         Returns:
             The `History`: metrics of every epoch.
@@ -430,29 +458,34 @@ class Trainer:
         self._ready("fit", batch)
         runner = self._runner("train")
         self._check_targets("fit", data.arrays[1] if data.arrays is not None else batch[1], runner.step.own is None)
+        if resume is not None:
+            callbacks = with_backup(callbacks, resume)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks, add_history=True, add_progbar=verbose != 0, verbose=_verbosity(verbose), epochs=epochs, steps=data.num_batches, model=self
             )
         feed, logs = loop.feed_of(runner, data), {}
-        callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            callbacks.on_epoch_begin(epoch)
-            found = loop.epoch(runner, data, feed, epoch, callbacks, self.steps_per_execution)
-            if found is None:
-                if data.exhausted:
+        with callbacks.running(data):
+            callbacks.on_train_begin()
+            begin, first = callbacks.start or (initial_epoch, 0)
+            for epoch in range(begin, epochs):
+                callbacks.on_epoch_begin(epoch)
+                found = loop.epoch(runner, data, feed, epoch, callbacks, self.steps_per_execution, first)
+                first = 0
+                if found is None:
+                    if data.exhausted:
+                        break
+                    raise ValueError(f"fit: the data gave no batch in epoch {epoch + 1}.")
+                logs = dict(found)
+                if validation is not None and _validates(epoch, validation_freq):
+                    results = self._evaluate(validation, callbacks)
+                    logs.update({f"val_{name}": value for name, value in results.items()})
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training:
                     break
-                raise ValueError(f"fit: the data gave no batch in epoch {epoch + 1}.")
-            logs = dict(found)
-            if validation is not None and _validates(epoch, validation_freq):
-                results = self._evaluate(validation, callbacks)
-                logs.update({f"val_{name}": value for name, value in results.items()})
-            callbacks.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        if self.optimizer is not None and epochs > initial_epoch:
-            self.optimizer.finalize_variable_values(self.trainable_variables)
-        callbacks.on_train_end(logs)
+            if self.optimizer is not None and epochs > initial_epoch:
+                self.optimizer.finalize_variable_values(self.trainable_variables)
+            callbacks.on_train_end(logs)
         return self.history
 
     def _adapt_validation(self, given, batch_size, steps):

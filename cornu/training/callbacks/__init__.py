@@ -1,5 +1,6 @@
 """What happens around training, besides the steps: stopping, saving, rates, records, the progress bar."""
 
+from cornu.training.callbacks.backup import BackupAndRestore as BackupAndRestore
 from cornu.training.callbacks.callback import Callback as Callback
 from cornu.training.callbacks.callback import LambdaCallback as LambdaCallback
 from cornu.training.callbacks.callback_list import CallbackList as CallbackList

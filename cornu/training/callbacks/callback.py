@@ -8,7 +8,8 @@ class Callback:
 
     Hooks get `logs`, a dictionary of floats: the metrics so far. `on_epoch_end` may put more into it, for History and the callbacks after
     this one. `self.model` is the model, `self.params` has `verbose`, `epochs` and `steps` (None where not known).
-    Set `self.model.stop_training = True` to end training.
+    Set `self.model.stop_training = True` to end training. `kept` names the attributes (numbers, texts, arrays, lists and dictionaries of them)
+    with which a training goes on that `BackupAndRestore` takes up again.
 
     >>> class Shout(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -17,6 +18,7 @@ class Callback:
 
     params: Any = None
     _model: Any = None
+    kept: tuple = ()
 
     def __init__(self):
         self.params = None

@@ -1,5 +1,6 @@
 """All callbacks of one `fit`, `evaluate` or `predict`, called together and in order."""
 
+import contextlib
 import inspect
 
 from cornu import tree
@@ -24,6 +25,7 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
         super().__init__()
+        self.data = self.start = None
         self.callbacks = [callback for callback in tree.flatten(callbacks) if callback is not None]
         for callback in self.callbacks:
             if inspect.isclass(callback):
@@ -59,6 +61,22 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
+    @contextlib.contextmanager
+    def running(self, data):
+        """The time of one `fit` on `data`; a callback may then say in `start` with which (epoch, batch) training goes on."""
+        self.data, self.start = data, None
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                if hasattr(callback, "running"):
+                    stack.enter_context(callback.running())
+            yield
+
+    def _settle(self, hook, index=None):
+        """Call those that want to know when all callbacks have seen to a hook."""
+        for callback in self.callbacks:
+            if settled := getattr(callback, "settled", None):
+                settled(hook, self, index)
+
     def listens_to_batches(self, mode="train"):
         return any(getattr(callback, "listens_to_batches", Callback.listens_to_batches.__get__(callback))(mode) for callback in self.callbacks)
 
@@ -88,6 +106,7 @@ class CallbackList(Callback):
             hook = getattr(callback, f"on_{mode}_steps", None)
             if hook is not None:
                 hook(done, total, logs)
+        self._settle(f"on_{mode}_steps", done)
 
 
 def _of_epochs_and_batches(name):
@@ -95,6 +114,8 @@ def _of_epochs_and_batches(name):
         logs = {} if logs is None else logs
         for callback in self.callbacks:
             getattr(callback, name)(index, logs)
+        if name.endswith("_end"):
+            self._settle(name, index)
 
     return hook
 
@@ -104,6 +125,8 @@ def _of_whole_runs(name):
         logs = {} if logs is None else logs
         for callback in self.callbacks:
             getattr(callback, name)(logs)
+        if name == "on_train_begin":
+            self._settle(name)
 
     return hook
 

@@ -23,6 +23,8 @@ class EarlyStopping(MonitorCallback):
     >>> model.fit(x, y, validation_split=0.2, epochs=100, callbacks=[EarlyStopping(patience=3, restore_best_weights=True)])
     """
 
+    kept = ("best", "wait", "best_epoch", "stopped_epoch", "best_weights")
+
     def __init__(
         self,
         monitor="val_loss",

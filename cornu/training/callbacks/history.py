@@ -20,6 +20,8 @@ class History(Callback):
     >>> history.plot("curves.png")
     """
 
+    kept = ("history", "epoch")
+
     def __init__(self):
         super().__init__()
         self.history = {}

@@ -71,6 +71,8 @@ class ReduceLROnPlateau(MonitorCallback):
         ValueError: a factor of 1 or more.
     """
 
+    kept = ("best", "wait", "cooldown_counter")
+
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=0.0001, cooldown=0, min_lr=0.0, **kwargs):
         super().__init__(monitor, mode, min_delta=kwargs.pop("epsilon", min_delta))
         if factor >= 1.0:

@@ -26,6 +26,8 @@ class ModelCheckpoint(MonitorCallback):
     >>> model.fit(x, y, validation_split=0.2, callbacks=[ModelCheckpoint("best.keras", save_best_only=True)])
     """
 
+    kept = ("best", "_epoch", "_batches_since", "_last_batch")
+
     def __init__(
         self,
         filepath,

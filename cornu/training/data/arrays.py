@@ -250,6 +250,15 @@ class ArrayData:
         start = first - passes[0] * self.num_samples
         return rows[start : start + count]
 
+    def position(self):
+        """What `rewind` needs, in another process too, for the epochs to go on as they would have."""
+        return {"seed": self.seed, "num_batches": self.num_batches}
+
+    def rewind(self, position, epoch, batch):
+        """Go on as the data did that gave `position`, at a batch of an epoch."""
+        self.seed = position["seed"]
+        check_batches(position, self.num_batches, batch)
+
     def _pass(self, number):
         if not self.shuffle:
             return None
@@ -275,6 +284,14 @@ class ArrayData:
     def peek(self):
         """The first batch, unshuffled: what a model is built from."""
         return self.take(slice(0, self.batch_size))
+
+
+def check_batches(position, count, batch):
+    """Check that a training which stopped in the middle of an epoch goes on with batches of the same number."""
+    if batch and position["num_batches"] != count:
+        raise ValueError(
+            f"The training stopped at batch {batch} of {position['num_batches']} an epoch, and the data now has {count}: give the same data and batch size."
+        )
 
 
 def _check_sample_weight(sample_weight, y):

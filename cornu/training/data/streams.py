@@ -86,10 +86,28 @@ class StreamData:
         self._passes = self._in_pass = 0
         self._peeked = []
 
-    def batches(self, epoch=0):
-        """The batches of one epoch: (x, y, sample_weight) each. `epoch` decides the shuffling of a `PyDataset`."""
-        wanted, given = self.num_batches, 0
-        if not self._continues():
+    def position(self):
+        """As `ArrayData.position`."""
+        return {"seed": self.seed, "num_batches": self.num_batches, "passes": self._passes, "in_pass": self._in_pass if self._ahead is not None else 0}
+
+    def rewind(self, position, epoch, batch):
+        """As `ArrayData.rewind`. What was read before is read again, from a source that can be read once; a `PyDataset` is told of its epochs."""
+        arrays.check_batches(position, self.num_batches, batch)
+        self.seed, self._passes, skipped = position["seed"], position["passes"], position["in_pass"]
+        if not self.once:
+            self._peeked.clear()
+        if is_indexed(self.source):
+            for _ in range(self._passes):
+                if hasattr(self.source, "on_epoch_begin"):
+                    self.source.on_epoch_begin()
+                self.source.on_epoch_end()
+        if skipped:
+            self._ahead, self._in_pass = Ahead(self._open(self._passes if self._continues() else epoch, skipped)), skipped
+
+    def batches(self, epoch=0, first=0):
+        """The batches of one epoch: (x, y, sample_weight) each. `epoch` decides the shuffling of a `PyDataset`; `first` of them came before."""
+        wanted, given = self.num_batches, first
+        if not self._continues() and not first:
             self._finish()  # an epoch that was left early
         while (wanted is None or given < wanted) and not self.exhausted:
             if self._ahead is None:
@@ -122,10 +140,10 @@ class StreamData:
         """Whether the next epoch goes on where this one stopped."""
         return self.once or (self.steps is not None and (self.available is None or self.steps < self.available))
 
-    def _open(self, number):
+    def _open(self, number, skipped=0):
         if self._peeked:
-            return self._peeked.pop()
-        return _opened(self.source, number, self.shuffle, self.seed)
+            return itertools.islice(self._peeked.pop(), skipped, None)
+        return _opened(self.source, number, self.shuffle, self.seed, skipped)
 
     def _finish(self):
         if self._ahead is None:
@@ -171,21 +189,21 @@ def _count(source):
         return count if count >= 0 else None
 
 
-def _opened(source, number, shuffle, seed):
-    """An iterator over one pass of `source`."""
+def _opened(source, number, shuffle, seed, skipped=0):
+    """An iterator over one pass of `source`, from the batch `skipped` on."""
     if not is_indexed(source):
-        return itertools.chain(source)  # not the user's own generator, which stays open for her
-    return _indexed(source, number, shuffle, seed)
+        return itertools.islice(source, skipped, None)  # not the user's own generator, which stays open for her
+    return _indexed(source, number, shuffle, seed, skipped)
 
 
-def _indexed(source, number, shuffle, seed):
+def _indexed(source, number, shuffle, seed, skipped):
     if hasattr(source, "on_epoch_begin"):
         source.on_epoch_begin()
     count = _count(source)
     indices = itertools.count() if count is None else range(count)
     if shuffle and count is not None:
         indices = np.random.Generator(np.random.Philox(key=[seed, number])).permutation(count).tolist()
-    yield from made(source, indices)
+    yield from made(source, itertools.islice(indices, skipped, None))
 
 
 def _arrays(part):
