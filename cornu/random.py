@@ -5,14 +5,25 @@ import random
 
 import numpy as np
 
-from cornu import dtypes, scopes, serialization, shapes
+from cornu import dtypes, shapes
 from cornu.backends import array, canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops import control
+from cornu.ops.chance import (
+    GOLDEN,
+    SeedGenerator,
+    draw_seed,
+    global_seed_generator,
+    open_unit,
+    random_bits,
+    set_global_seed,
+    standard_normal,
+    sub_key,
+    unit,
+)
 from cornu.ops.dispatch import op
 from cornu.ops.elementwise import (
     add,
-    bitwise_xor,
     divide,
     equal,
     erfinv,
@@ -27,7 +38,6 @@ from cornu.ops.elementwise import (
     multiply,
     negative,
     power,
-    right_shift,
     sqrt,
     subtract,
     where,
@@ -35,74 +45,28 @@ from cornu.ops.elementwise import (
 from cornu.ops.making import _sizes, cast
 from cornu.ops.reduce import all as _all
 from cornu.ops.reduce import argmax
-from cornu.shapes import Spec, normalize_axis
-from cornu.variable import Variable
+from cornu.shapes import normalize_axis
 
-_GOLDEN, _FIRST, _SECOND = (np.uint32(n) for n in (0x9E3779B9, 0x21F0AAAD, 0x735A2D97))
-
-
-class SeedGenerator:
-    """Gives a new key each time it is asked, all of them following from one seed.
-
-    Args:
-        seed: a whole number from 0 up; None draws one from Python's generator, which `set_random_seed` sets.
-        name: for its path.
-
-    >>> generator = SeedGenerator(7)
-    >>> generator.next().tolist(), generator.next().tolist()
-    ([7, 0], [7, 1])
-    """
-
-    def __init__(self, seed=None, name=None, **kwargs):
-        if kwargs:
-            raise TypeError(f"SeedGenerator has no argument {next(iter(kwargs))!r}.")
-        self._initial_seed = seed
-        if seed is None:
-            seed = random.randint(1, 10**9)
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-            raise ValueError(f"SeedGenerator: seed must be a whole number from 0 up, or None; got {seed!r}.")
-        self.name = name or scopes.auto_name("seed_generator")
-        self.seed = int(seed)
-        with scopes.name_scope(self.name, caller=self):
-            self.state = Variable(_key_words(self.seed), trainable=False, autocast=False, dtype="uint32", name="seed_generator_state")
-
-    def next(self, ordered=True):
-        """The key: (seed, counter) as two uint32. The counter goes on by 1; while shapes are inferred it stays."""
-        if scopes.innermost("SymbolicScope") is not None:
-            return Spec((2,), "uint32")
-        key = self.state.value
-        self.state.assign(add(key, np.array([0, 1], "uint32")))
-        return key
-
-    def get_config(self):
-        return {"seed": self._initial_seed}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-
-serialization.own(SeedGenerator, "keras.random")
-
-
-def _key_words(seed):
-    """(seed, 0); of a seed that does not fit, the low word and the high one."""
-    return np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], "uint32")
-
-
-_global = [None]
-
-
-def global_seed_generator():
-    """The generator of draws without a seed of their own."""
-    if _global[0] is None:
-        _global[0] = SeedGenerator(name="global_seed_generator")
-    return _global[0]
-
-
-def set_global_seed(seed):
-    """Begin the draws without a seed of their own again from `seed`; None draws a new seed at the next."""
-    _global[0] = None if seed is None else SeedGenerator(seed, name="global_seed_generator")
+__all__ = [
+    "SeedGenerator",
+    "bernoulli",
+    "beta",
+    "binomial",
+    "categorical",
+    "draw_seed",
+    "dropout",
+    "gamma",
+    "global_seed_generator",
+    "host",
+    "normal",
+    "randint",
+    "random_bits",
+    "set_global_seed",
+    "set_random_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
 
 
 def set_random_seed(seed):
@@ -121,72 +85,6 @@ def set_random_seed(seed):
 def host(seed):
     """A NumPy generator (Philox, counter-based) for draws on the host, the same on every backend and machine."""
     return np.random.Generator(np.random.Philox(int(seed)))
-
-
-def draw_seed(seed):
-    """The key that `seed` stands for: of a SeedGenerator the next, of None the global generator's next, of a number always the same."""
-    if seed is None:
-        seed = global_seed_generator()
-    if isinstance(seed, SeedGenerator):
-        return seed.next()
-    if hasattr(seed, "__index__") and not getattr(seed, "shape", ()):
-        return array(_key_words(int(seed)))
-    if tuple(getattr(seed, "shape", ())) == (2,):
-        return array(seed, "uint32")
-    raise ValueError(f"random: seed must be a whole number, a SeedGenerator, a key of two uint32 or None; got {seed!r}.")
-
-
-def _mix(x, shift, factor):
-    return multiply(bitwise_xor(x, right_shift(x, shift)), factor)
-
-
-def _hash(x):
-    return bitwise_xor(x := _mix(_mix(x, 16, _FIRST), 15, _SECOND), right_shift(x, 15))
-
-
-@op
-def random_bits(key, shape):
-    """32 random bits for every place of `shape`, as uint32: a mixing of each place's number with the key.
-
-    Args:
-        key: two uint32. Keys that differ give sequences that are no shifted copies of each other.
-
-    Within one call no value comes twice (up to 2**32 places). Good for dropout, noise and sampling; not for secrets.
-
-    Source: the mixing is C. Wellons, "Hash Function Prospector", 2018 and later (32 bits, bias 0.107); the numbers are spread by the golden
-    ratio as in Steele et al., "Fast splittable pseudorandom number generators", 2014.
-    """
-    shape = _sizes(shape, "random_bits")
-    words = [p.reshape(p.slice(key, [i], [i + 1], [1]), ()) for i in range(2)]
-    first = _hash(add(words[0], _GOLDEN))
-    second = _hash(bitwise_xor(first, multiply(add(words[1], np.uint32(1)), _GOLDEN)))
-    place = p.reshape(p.iota((math.prod(shape),), 0, "uint32"), shape)
-    x = _mix(add(multiply(place, _GOLDEN), first), 16, _FIRST)
-    x = _mix(bitwise_xor(x, second), 15, _SECOND)
-    return bitwise_xor(x, right_shift(x, 15))
-
-
-def _sub_key(key, number):
-    """Another key of the same draw, for its second, third ... array of bits."""
-    return add(key, multiply(cast(array([number, 0]) if type(number) is int else p.concatenate([p.reshape(number, (1,)), array([0])], 0), "uint32"), _SECOND))
-
-
-_BITS = {"float16": 11, "bfloat16": 8}  # what fits between 0 and 1, 1 left out, without rounding up; 24 elsewhere
-
-
-def _unit(key, shape, dtype):
-    """Equally likely numbers from 0 up to 1, 1 left out."""
-    count = _BITS.get(dtype, 24)
-    top = multiply(cast(cast(right_shift(random_bits(key, shape), 32 - count), "int32"), dtype), 2.0**-count)
-    if dtype != "float64":
-        return top
-    low = cast(right_shift(random_bits(_sub_key(key, 1), shape), 8), dtype)
-    return add(top, multiply(low, 2.0**-48))
-
-
-def _open(key, shape):
-    """Equally likely float32 between 0 and 1, neither included, the same distance from both."""
-    return multiply(add(cast(cast(right_shift(random_bits(key, shape), 9), "int32"), "float32"), 0.5), 2.0**-23)
 
 
 def _float_type(dtype, name):
@@ -210,23 +108,18 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     True
     """
     dtype = _float_type(dtype, "uniform")
-    return add(multiply(_unit(draw_seed(seed), _sizes(shape, "uniform"), dtype), _like(subtract(maxval, minval), dtype)), _like(minval, dtype))
+    return add(multiply(unit(draw_seed(seed), _sizes(shape, "uniform"), dtype), _like(subtract(maxval, minval), dtype)), _like(minval, dtype))
 
 
 def _like(x, dtype):
     return x if type(x) in (int, float) else array(x, dtype)
 
 
-def _standard(key, shape):
-    """Standard normal float32 by the inverse of the distribution."""
-    return multiply(erfinv(subtract(multiply(_open(key, shape), 2.0), 1.0)), math.sqrt(2.0))
-
-
 @op(tensors=0)
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normally distributed numbers with the given mean and standard deviation. See `uniform` for the other arguments."""
     dtype = _float_type(dtype, "normal")
-    return add(multiply(cast(_standard(draw_seed(seed), _sizes(shape, "normal")), dtype), _like(stddev, dtype)), _like(mean, dtype))
+    return add(multiply(cast(standard_normal(draw_seed(seed), _sizes(shape, "normal")), dtype), _like(stddev, dtype)), _like(mean, dtype))
 
 
 @op(tensors=0)
@@ -234,8 +127,8 @@ def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normally distributed numbers, those further than two standard deviations from the mean drawn again."""
     dtype = _float_type(dtype, "truncated_normal")
     inside = math.erf(math.sqrt(2.0))  # the share within two standard deviations
-    unit = multiply(subtract(multiply(_open(draw_seed(seed), _sizes(shape, "truncated_normal")), 2.0), 1.0), inside)
-    values = minimum(maximum(multiply(erfinv(unit), math.sqrt(2.0)), -2.0), 2.0)
+    share = multiply(subtract(multiply(open_unit(draw_seed(seed), _sizes(shape, "truncated_normal")), 2.0), 1.0), inside)
+    values = minimum(maximum(multiply(erfinv(share), math.sqrt(2.0)), -2.0), 2.0)
     return add(multiply(cast(values, dtype), _like(stddev, dtype)), _like(mean, dtype))
 
 
@@ -315,7 +208,7 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     if logits.ndim != 2:
         raise ValueError(f"random.categorical: wanted logits of (batch, classes); got the shape {shapes.public(logits.shape)}.")
     batch, classes = logits.shape
-    noise = negative(log(negative(log(_open(draw_seed(seed), (batch, num_samples, classes))))))
+    noise = negative(log(negative(log(open_unit(draw_seed(seed), (batch, num_samples, classes))))))
     return cast(argmax(add(p.reshape(logits, (batch, 1, classes)), noise), -1), dtype)
 
 
@@ -336,8 +229,8 @@ def _gamma(key, shape, alpha):
     c = divide(1 / 3, sqrt(d))
 
     def attempt(done, values, number):
-        x = _standard(_sub_key(key, add(multiply(number, 2), 2)), shape)
-        u = _open(_sub_key(key, add(multiply(number, 2), 3)), shape)
+        x = standard_normal(sub_key(key, add(multiply(number, 2), 2)), shape)
+        u = open_unit(sub_key(key, add(multiply(number, 2), 3)), shape)
         v = power(add(multiply(c, x), 1.0), 3)
         safe = maximum(v, 1e-30)
         fits = logical_and(greater(v, 0.0), less(log(u), add(multiply(multiply(x, x), 0.5), multiply(d, add(subtract(1.0, v), log(safe))))))
@@ -345,7 +238,7 @@ def _gamma(key, shape, alpha):
 
     state = (p.full(shape, False, "bool"), p.full(shape, 0.0, "float32"), array(0))
     _, values, _ = control.while_loop(lambda done, values, number: logical_not(_all(done)), attempt, state)
-    boost = power(_open(_sub_key(key, 1), shape), divide(1.0, where(small, alpha, 1.0)))
+    boost = power(open_unit(sub_key(key, 1), shape), divide(1.0, where(small, alpha, 1.0)))
     return where(small, multiply(values, boost), values)
 
 
@@ -358,7 +251,7 @@ def beta(shape, alpha, beta, dtype=None, seed=None):
 
 
 def _swapped(key):
-    return p.flip(add(key, _GOLDEN), (0,))
+    return p.flip(add(key, GOLDEN), (0,))
 
 
 @op(tensors=0)
@@ -377,7 +270,7 @@ def binomial(shape, counts, probabilities, dtype=None, seed=None):
     rate = log(subtract(1.0, where(impossible, 0.5, rare)))
 
     def wait(passed, found, number):
-        step = p.ceil(divide(log(_open(_sub_key(key, add(number, 1)), shape)), rate))
+        step = p.ceil(divide(log(open_unit(sub_key(key, add(number, 1)), shape)), rate))
         passed = add(passed, maximum(step, 1.0))
         return passed, where(less(passed, add(counts, 0.5)), add(found, 1.0), found), add(number, 1)
 
