@@ -457,8 +457,11 @@ def _number(value):
 # -- fit, evaluate, predict ---------------------------------------------------------------------------------------------------------------
 
 
-def epoch(runner, data, feed, number, callbacks, per=1, first=0):
-    """One pass of training or testing, from the batch `first` on; returns the logs at its end, or None where there was no batch."""
+def epoch(runner, data, feed, number, callbacks, per=1, first=0, opening=None):
+    """One pass of training or testing, from the batch `first` on; returns the logs at its end, or None where there was no batch.
+
+    `opening` is called when it begins; where the source may have ended before, only once it gave a batch.
+    """
     mode, model = runner.mode, runner.model
     begin, end, passed = (getattr(callbacks, f"on_{mode}_{what}") for what in ("batch_begin", "batch_end", "steps"))
     listening = callbacks.listens_to_batches(mode)
@@ -471,10 +474,18 @@ def epoch(runner, data, feed, number, callbacks, per=1, first=0):
         begin(batch)
 
     try:
+        if opening is not None and (feed is not None or not data.once):
+            opening()
         if feed is None:
             stream, batches = Stream(), data.batches(number, first) if first else data.batches(number)
+            coming = batches
+            if opening is not None and data.once:
+                head = list(itertools.islice(batches, 1))
+                coming = itertools.chain(head, batches)
+                if head:
+                    opening()
             while True:
-                group = list(itertools.islice(batches, per if listening else 1))
+                group = list(itertools.islice(coming, per if listening else 1))
                 if not group:
                     break
                 if listening:

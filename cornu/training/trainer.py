@@ -469,8 +469,8 @@ class Trainer:
             callbacks.on_train_begin()
             begin, first = callbacks.start or (initial_epoch, 0)
             for epoch in range(begin, epochs):
-                callbacks.on_epoch_begin(epoch)
-                found = loop.epoch(runner, data, feed, epoch, callbacks, self.steps_per_execution, first)
+                opening = lambda epoch=epoch: callbacks.on_epoch_begin(epoch)
+                found = loop.epoch(runner, data, feed, epoch, callbacks, self.steps_per_execution, first, opening)
                 first = 0
                 if found is None:
                     if data.exhausted:
