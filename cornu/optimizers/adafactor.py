@@ -1,6 +1,6 @@
 """Adam's idea with little memory."""
 
-from cornu import ops
+from cornu import ops, ranges
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -26,6 +26,12 @@ class Adafactor(Optimizer):
     clip_threshold: float = 1.0
     relative_step: bool = True
     slots = ("rows", "columns", "velocity")
+
+    def setup(self):
+        ranges.check(self, "beta_2_decay", most=0)
+        ranges.check(self, "epsilon_1", "epsilon_2", least=0)
+        ranges.check(self, "clip_threshold", above=0)
+        super().setup()
 
     def add_slot(self, variable, name):
         if name == "velocity":

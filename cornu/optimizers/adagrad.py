@@ -1,6 +1,6 @@
 """Adagrad and Adadelta: rates that shrink where gradients were large."""
 
-from cornu import initializers, ops
+from cornu import initializers, ops, ranges
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -20,6 +20,10 @@ class Adagrad(Optimizer):
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
     slots = ("accumulator",)
+
+    def setup(self):
+        ranges.check(self, "initial_accumulator_value", "epsilon", least=0)
+        super().setup()
 
     def add_slot(self, variable, name):
         return self.add_variable_from_reference(variable, name, initializers.Constant(self.initial_accumulator_value))
@@ -45,6 +49,11 @@ class Adadelta(Optimizer):
     rho: float = 0.95
     epsilon: float = 1e-7
     slots = ("accumulated_grad", "accumulated_delta_var")
+
+    def setup(self):
+        ranges.check(self, "rho", least=0, most=1)
+        ranges.check(self, "epsilon", least=0)
+        super().setup()
 
     def update(self, weight, gradient, gradients, moves, rate, step):
         gradients = gradients * self.rho + gradient * gradient * (1 - self.rho)

@@ -1,7 +1,13 @@
 """Adam and its kin: moving averages of the gradient and of its square."""
 
-from cornu import ops
+from cornu import ops, ranges
 from cornu.optimizers.optimizer import Optimizer
+
+
+def check_averages(optimizer):
+    """See that beta_1 and beta_2 are from 0 to 1 and epsilon is not negative."""
+    ranges.check(optimizer, "beta_1", "beta_2", least=0, most=1)
+    ranges.check(optimizer, "epsilon", least=0)
 
 
 class Adam(Optimizer):
@@ -26,6 +32,7 @@ class Adam(Optimizer):
     slots = ("momentum", "velocity")
 
     def setup(self):
+        check_averages(self)
         super().setup()
         self.slots = ("momentum", "velocity", *(("velocity_hat",) if self.amsgrad else ()))
 
@@ -55,9 +62,9 @@ class AdamW(Adam):
     weight_decay: float = 0.004
 
     def setup(self):
-        super().setup()
         if self.weight_decay is None:
             raise ValueError("AdamW: weight_decay must be a number; got None. Without decay it is Adam.")
+        super().setup()
 
 
 class Adamax(Optimizer):
@@ -78,6 +85,10 @@ class Adamax(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-7
     slots = ("momentum", "norm")
+
+    def setup(self):
+        check_averages(self)
+        super().setup()
 
     def update(self, weight, gradient, momentum, norm, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
@@ -105,6 +116,10 @@ class Nadam(Optimizer):
     epsilon: float = 1e-7
     slots = ("momentum", "velocity")
     scalars = {"u_product": 1.0}
+
+    def setup(self):
+        check_averages(self)
+        super().setup()
 
     def _take(self, kwargs):
         return super()._take({name: value for name, value in kwargs.items() if name != "schedule_decay"})
@@ -142,9 +157,9 @@ class Lion(Optimizer):
     slots = ("momentum",)
 
     def setup(self):
+        ranges.check(self, "beta_1", above=0, most=1)
+        ranges.check(self, "beta_2", least=0, most=1)
         super().setup()
-        if not 0 < self.beta_1 <= 1:
-            raise ValueError(f"Lion: beta_1 must be above 0 and at most 1; got {self.beta_1!r}.")
 
     def update(self, weight, gradient, momentum, rate, step):
         move = ops.sign(momentum * self.beta_1 + gradient * (1 - self.beta_1))
@@ -169,6 +184,10 @@ class Lamb(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-7
     slots = ("momentum", "velocity")
+
+    def setup(self):
+        check_averages(self)
+        super().setup()
 
     def update(self, weight, gradient, momentum, velocity, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)

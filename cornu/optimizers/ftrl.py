@@ -1,6 +1,6 @@
 """Follow the regularized leader."""
 
-from cornu import initializers, ops
+from cornu import initializers, ops, ranges
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -33,12 +33,10 @@ class Ftrl(Optimizer):
     slots = ("accumulator", "linear")
 
     def setup(self):
+        ranges.check(self, "learning_rate_power", most=0)
+        ranges.check(self, "initial_accumulator_value", "l1_regularization_strength", "l2_regularization_strength", least=0)
+        ranges.check(self, "l2_shrinkage_regularization_strength", "beta", least=0)
         super().setup()
-        if self.learning_rate_power > 0:
-            raise ValueError(f"Ftrl: learning_rate_power must be at most 0; got {self.learning_rate_power!r}.")
-        for name in ("initial_accumulator_value", "l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"Ftrl: {name} must be at least 0; got {getattr(self, name)!r}.")
 
     def add_slot(self, variable, name):
         first = self.initial_accumulator_value if name == "accumulator" else 0.0

@@ -1,6 +1,6 @@
 """Loss scaling that finds its factor while training, for float16."""
 
-from cornu import ops, serialization
+from cornu import ops, ranges, serialization
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -19,9 +19,13 @@ class LossScaleOptimizer(Optimizer):
     """
 
     def __init__(self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs):
+        if not isinstance(inner_optimizer, Optimizer):
+            raise TypeError(f"LossScaleOptimizer: inner_optimizer must be an Optimizer; got {inner_optimizer!r} ({type(inner_optimizer).__name__}).")
         super().__init__(learning_rate=0.0, name=name, **kwargs)
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
+        ranges.check(self, "initial_scale", above=0)
+        ranges.check(self, "dynamic_growth_steps", least=1, whole=True)
 
     @property
     def learning_rate(self):

@@ -6,7 +6,7 @@ A rule is a class with the names of its slots and one pure function, `update`; s
 import re
 import warnings
 
-from cornu import backends, initializers, ops, scopes, serialization, settings
+from cornu import backends, initializers, ops, ranges, scopes, serialization, settings
 from cornu.fields import Configured
 from cornu.optimizers.schedules import LearningRateSchedule
 from cornu.scopes import StatelessScope, name_scope
@@ -98,7 +98,7 @@ class Optimizer(_LearningRate, Configured):
         self.name = self.name or scopes.auto_name(type(self).__name__)
         self._variables, self._trainable_variables, self._indices = [], [], {}
         self._slots, self._scalars, self._averages, self._accumulators = [], [], [], []
-        self._excluded, self._excluded_names = set(), ()
+        self._excluded, self._excluded_names = [], ()
         self.built = False
         rate = self._checked_rate(self._learning_rate)
         self._iterations = self.add_variable((), dtype="int32", name="iteration")
@@ -109,15 +109,15 @@ class Optimizer(_LearningRate, Configured):
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None}
         if len(clips) > 1:
             raise ValueError(f"{who}: only one of clipnorm, clipvalue and global_clipnorm can be set; got {clips}.")
-        for name, value in clips.items():
-            if not value > 0:
-                raise ValueError(f"{who}: {name} must be above 0; got {value!r}.")
-        if self.use_ema and not 0 <= self.ema_momentum <= 1:
-            raise ValueError(f"{who}: ema_momentum must be from 0 to 1; got {self.ema_momentum!r}.")
-        for name, least in (("ema_overwrite_frequency", 1), ("gradient_accumulation_steps", 2)):
-            value = getattr(self, name)
-            if value is not None and (not hasattr(value, "__index__") or value < least):
-                raise ValueError(f"{who}: {name} must be an integer of at least {least}, or None; got {value!r}.")
+        if self.name is not None and (not isinstance(self.name, str) or "/" in self.name):
+            raise ValueError(f"{who}: name must be text without '/', or None; got {self.name!r}.")
+        ranges.check(self, *clips, above=0)
+        ranges.check(self, "weight_decay", least=0, optional=True)
+        ranges.check(self, "ema_momentum", least=0, most=1)
+        ranges.check(self, "ema_overwrite_frequency", least=1, whole=True, optional=True)
+        ranges.check(self, "gradient_accumulation_steps", least=2, whole=True, optional=True)
+        ranges.check(self, "loss_scale_factor", above=0, optional=True)
+        ranges.check(self, "decay", least=0)
 
     def _checked_rate(self, rate):
         if isinstance(rate, dict):
@@ -175,7 +175,7 @@ class Optimizer(_LearningRate, Configured):
         if self.built:
             return
         self._trainable_variables = list(variables)
-        self._indices = {id(variable): index for index, variable in enumerate(variables)}
+        self._index()
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
@@ -184,7 +184,7 @@ class Optimizer(_LearningRate, Configured):
         for block in self.slot_blocks():
             for variable, made in zip(variables, slots):
                 made.update({name: self.add_slot(variable, name) for name in block})
-        self._slots = [[made[name] for name in self.slots] for made in slots]
+        self._slots = [[made[name] for name in self.slots if made[name] is not None] for made in slots]
         self._scalars = [self.add_variable((), value, "float32", name=name) for name, value in self.scalars.items()]
         self.built = True
 
@@ -193,8 +193,16 @@ class Optimizer(_LearningRate, Configured):
         return (self.slots,)
 
     def add_slot(self, variable, name):
-        """The slot `name` of a weight; zeros unless a rule says otherwise."""
+        """The slot `name` of a weight; zeros unless a rule says otherwise, None for a weight that has no such slot."""
         return self.add_variable_from_reference(variable, name)
+
+    def _index(self):
+        """Know the place of each weight."""
+        self._indices = {id(variable): index for index, variable in enumerate(self._trainable_variables)}
+
+    def __setstate__(self, state):  # of a copy, whose weights are other objects
+        self.__dict__.update(state)
+        self._index()
 
     def _get_variable_index(self, variable):
         return self._indices[id(variable)]
@@ -347,9 +355,10 @@ class Optimizer(_LearningRate, Configured):
         """Clip, decay and apply the rule."""
         grads, rate = self._clipped(grads), self._current_rate()
         for variable in variables:
-            if self._use_weight_decay(variable):
+            decay = self.decay_of(variable)
+            if decay is not None and self._decays(variable):
                 value = variable.value
-                variable.assign(value - value * self.weight_decay * rate)
+                variable.assign(value - value * decay * rate)
         if type(self).update_step is not Optimizer.update_step:  # a user's own, in Keras's way
             for gradient, variable in zip(grads, variables):
                 self.update_step(gradient, variable, rate)
@@ -423,13 +432,15 @@ class Optimizer(_LearningRate, Configured):
             var_list: variables.
             var_names: regular expressions; a weight is left out when one is found in its name.
         """
-        self._excluded |= {id(variable) for variable in var_list or ()}
+        self._excluded += var_list or ()
         self._excluded_names += tuple(var_names or ())
 
-    def _use_weight_decay(self, variable):
-        if self.weight_decay is None or id(variable) in self._excluded:
-            return False
-        return not any(re.search(pattern, variable.name) for pattern in self._excluded_names)
+    def decay_of(self, variable):
+        """The weight decay of a weight that is not left out; None for none."""
+        return self.weight_decay
+
+    def _decays(self, variable):
+        return not any(variable is excluded for excluded in self._excluded) and not any(re.search(pattern, variable.name) for pattern in self._excluded_names)
 
     def _average(self, variables):
         iterations = self.iterations

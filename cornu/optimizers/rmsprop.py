@@ -1,6 +1,6 @@
 """Gradients divided by their recent size."""
 
-from cornu import ops
+from cornu import ops, ranges
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -25,6 +25,8 @@ class RMSprop(Optimizer):
     centered: bool = False
 
     def setup(self):
+        ranges.check(self, "rho", "momentum", least=0, most=1)
+        ranges.check(self, "epsilon", least=0)
         super().setup()
         self.slots = ("velocity", *(("momentum",) if self.momentum > 0 else ()), *(("average_gradient",) if self.centered else ()))
 

@@ -1,5 +1,6 @@
 """Gradient descent, plain and with momentum."""
 
+from cornu import ranges
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -21,9 +22,8 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     def setup(self):
+        ranges.check(self, "momentum", least=0, most=1)
         super().setup()
-        if not 0 <= self.momentum <= 1:
-            raise ValueError(f"SGD: momentum must be from 0 to 1; got {self.momentum!r}.")
         self.slots = ("momentum",) if self.momentum else ()
 
     def update(self, weight, gradient, *slots, rate, step):

@@ -8,7 +8,7 @@ from cornu.optimizers import schedules
 from cornu.variable import Variable
 from tests import oracle
 
-NAMES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Adafactor"]
+NAMES = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Adafactor", "Muon", "ScheduleFreeAdamW"]
 
 
 def weight(values=(1.0, -2.0), name="kernel", dtype="float32"):
@@ -200,12 +200,12 @@ ERRORS = [
     (lambda: optimizers.Adam(beta1=0.5), "Did you mean 'beta_1'"),
     (lambda: optimizers.Adam(learning_rate="fast"), "learning_rate must be a number, a schedule"),
     (lambda: optimizers.Adam(clipnorm=1, clipvalue=1), "only one of clipnorm"),
-    (lambda: optimizers.Adam(clipnorm=-1.0), "clipnorm must be above 0"),
+    (lambda: optimizers.Adam(clipnorm=-1.0), "clipnorm must be a number above 0"),
     (lambda: optimizers.Adam(use_ema=True, ema_momentum=2.0), "from 0 to 1; got 2.0"),
     (lambda: optimizers.Adam(gradient_accumulation_steps=1), "integer of at least 2"),
     (lambda: optimizers.SGD(momentum=2.0), "from 0 to 1; got 2.0"),
     (lambda: optimizers.AdamW(weight_decay=None), "weight_decay must be a number"),
-    (lambda: optimizers.Ftrl(learning_rate_power=1.0), "at most 0"),
+    (lambda: optimizers.Ftrl(learning_rate_power=1.0), "of at most 0"),
     (lambda: optimizers.Adam(name="adam").apply([np.ones(2)]), "'adam' has not been built"),
     (lambda: built().apply([np.ones(2)], [weight(name="other")]), "does not know 'other'"),
     (lambda: built().apply([np.ones(2)] * 2), "a gradient for each of 1 weights; got 2"),
