@@ -9,8 +9,8 @@ import threading
 
 import numpy as np
 
-from cornu import random as cornu_random
 from cornu import tree
+from cornu.ops import chance
 from cornu.training import checkpoint
 from cornu.training.callbacks.callback import Callback
 from cornu.training.callbacks.callback_list import CallbackList
@@ -86,7 +86,7 @@ class BackupAndRestore(Callback):
 
     def _save(self, callbacks, epoch, batch):
         self.model.jax_state_sync()
-        data, seeds = callbacks.data, cornu_random._global[0]
+        data, seeds = callbacks.data, chance._global[0]
         version, python, gauss = random.getstate()
         checkpoint.write(
             self.backup_dir,
@@ -118,9 +118,9 @@ class BackupAndRestore(Callback):
             variable.assign(value)
         if state["global_seed"] is not None:
             seed, value = state["global_seed"]
-            if cornu_random._global[0] is None:
-                cornu_random.set_global_seed(seed)
-            cornu_random._global[0].state.assign(value)
+            if chance._global[0] is None:
+                chance.set_global_seed(seed)
+            chance._global[0].state.assign(value)
         version, python, gauss = state["python"]
         random.setstate((version, tuple(int(n) for n in python), gauss))
         np.random.set_state(tuple(state["numpy"]))
