@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu import backends, metrics, ops, optimizers, serialization, tree
+from cornu import backends, metrics, ops, optimizers, serialization, settings, tree
 from cornu.layers.layer import changes
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
@@ -449,6 +449,7 @@ class Trainer:
         self._needs_compile("fit")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_module.train_validation_split((x, y, sample_weight), validation_split)
+        epochs = min(epochs, settings.get("max_epochs") or epochs)
         data = data_module.adapt(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = None
         if validation_data is not None:

@@ -2,6 +2,7 @@
 
 import random
 
+from cornu import settings
 from cornu.training.data.arrays import ArrayData
 from cornu.training.data.py_dataset import PyDataset as PyDataset
 from cornu.training.data.py_dataset import PyDataset as Sequence
@@ -35,6 +36,8 @@ def adapt(x, y=None, sample_weight=None, batch_size=None, shuffle=True, class_we
     if shuffle not in (True, False, "batch"):
         raise ValueError(f'shuffle: wanted True, False or "batch"; got {shuffle!r}.')
     seed = random.randint(1, 10**9) if seed is None else int(seed)
+    limit = settings.get("max_steps_per_epoch")
+    steps = steps if limit is None else min(steps or limit, limit)
     if not is_stream(x):
         if is_samples(x):
             raise ValueError(
