@@ -1,7 +1,9 @@
 """Layers, by family."""
 
+from cornu import serialization
 from cornu.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from cornu.layers.attention import AdditiveAttention, Attention, EinsumDense, MultiHeadAttention
+from cornu.layers.attention import AdditiveAttention, Attention
+from cornu.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from cornu.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -14,8 +16,11 @@ from cornu.layers.convolution import (
     SeparableConv1D,
     SeparableConv2D,
 )
-from cornu.layers.core import Activation, ActivityRegularization, Dense, Embedding, Identity, Lambda, Masking, Wrapper
+from cornu.layers.core import Activation, ActivityRegularization, Dense, Identity, Lambda, Masking, Wrapper
 from cornu.layers.dropout import AlphaDropout, Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from cornu.layers.einsum_dense import EinsumDense
+from cornu.layers.embedding import Embedding, ReversibleEmbedding
+from cornu.layers.foreign import FlaxLayer, JaxLayer, TorchModuleWrapper
 from cornu.layers.input_layer import Input, InputLayer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
@@ -37,6 +42,7 @@ from cornu.layers.merging import (
     multiply,
     subtract,
 )
+from cornu.layers.multi_head import GroupQueryAttention, MultiHeadAttention
 from cornu.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -82,7 +88,7 @@ from cornu.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from cornu.layers.wrappers import Bidirectional, TimeDistributed
+from cornu.layers.wrappers import Bidirectional, SpectralNormalization, TimeDistributed
 
 # the same layers under the other names that Keras has for them
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
@@ -92,3 +98,23 @@ GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMa
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+
+
+def serialize(layer):
+    """The config of a layer with its class, as files hold it."""
+    return serialization.serialize_keras_object(layer)
+
+
+def deserialize(config, custom_objects=None):
+    """The layer that a config describes; `custom_objects` maps names to classes of yours.
+
+    >>> deserialize(serialize(Dense(3))).units
+    3
+
+    Raises:
+        ValueError: something else than a layer.
+    """
+    layer = serialization.deserialize_keras_object(config, custom_objects=custom_objects, kind="layers")
+    if not isinstance(layer, Layer):
+        raise ValueError(f"layers.deserialize: the config describes {type(layer).__name__}, which is not a layer.")
+    return layer

@@ -4,6 +4,7 @@ from cornu import ops
 from cornu.fields import Activation, Constraint, Initializer, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
+from cornu.layers.lora import LowRank
 from cornu.settings import standardize_data_format
 
 
@@ -77,7 +78,7 @@ class BaseConv(Layer, abstract=True):
         return ops.reshape(out, (*lead, *out.shape[1:]))
 
 
-class Conv(BaseConv, abstract=True):
+class Conv(LowRank, BaseConv, abstract=True):
     """Slide a window over the spatial axes and take a weighted sum at each place.
 
     Args:
@@ -90,6 +91,7 @@ class Conv(BaseConv, abstract=True):
         groups: number of groups of channels that do not mix; divides the channels and `filters`.
         activation: name or function, applied last.
         use_bias: whether to add `bias`.
+        lora_rank, lora_alpha: as in Dense.
 
     Shapes:
         input (batch, *space, channels) -> output (batch, *new space, filters)
@@ -112,9 +114,13 @@ class Conv(BaseConv, abstract=True):
     activity_regularizer: Regularizer = None
     kernel_constraint: Constraint = None
     bias_constraint: Constraint = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    _keyword_only = BaseConv._keyword_only | {"lora_rank", "lora_alpha"}
 
     def setup(self):
         super().setup()
+        self._check_rank()
         if self.groups < 1 or self.filters % self.groups:
             raise ValueError(f"{self._label()}: groups must divide filters; got groups={self.groups}, filters={self.filters}.")
 
@@ -122,8 +128,11 @@ class Conv(BaseConv, abstract=True):
         channels = self._channels(input_shape)
         if channels % self.groups:
             raise ValueError(f"{self._label()}: groups must divide the input's channels; got groups={self.groups}, channels={channels}.")
-        self.kernel = self.add_weight(name="kernel", shape=(*self.kernel_size, channels // self.groups, self.filters))
+        self._kernel = self.add_weight(name="kernel", shape=(*self.kernel_size, channels // self.groups, self.filters))
         self._add_bias(self.filters)
+        self._begin_lora()
+
+    kernel = property(LowRank._with_addition, doc="The kernel (*kernel_size, channels / groups, filters), the low-rank addition included.")
 
     def convolution_op(self, inputs, kernel):
         """The convolution of the layer, without bias and activation."""

@@ -1,15 +1,16 @@
-"""Dense, Activation, Lambda, Embedding, Masking, Identity, wrappers of one layer."""
+"""Dense, Activation, Lambda, Masking, Identity, wrappers of one layer."""
 
 import inspect
 
-from cornu import backends, dtypes, ops, regularizers, serialization
+from cornu import ops, regularizers, serialization
 from cornu.fields import Activation as ActivationField
 from cornu.fields import Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
+from cornu.layers.lora import LowRank
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """Multiply the last axis by a matrix, add a bias, apply an activation.
 
     Args:
@@ -47,10 +48,9 @@ class Dense(Layer):
     def setup(self):
         if self.units < 1:
             raise ValueError(f"{self._label()}: units must be at least 1; got {self.units}.")
-        if self.lora_rank is not None and self.lora_rank < 1:
-            raise ValueError(f"{self._label()}: lora_rank must be at least 1; got {self.lora_rank}.")
         if self.quantization_config is not None:
-            raise ValueError(f"{self._label()}: quantization is not supported; leave quantization_config out.")
+            raise ValueError(f"{self._label()}: quantization_config is not supported; leave it out.")
+        self._check_rank()
         self.supports_masking = True
         self.input_spec = InputSpec(min_ndim=2)
 
@@ -59,34 +59,9 @@ class Dense(Layer):
         self._kernel = self.add_weight(name="kernel", shape=(features, self.units))
         self.bias = self.add_weight(name="bias", shape=(self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
-        self.built = True
-        if self.lora_rank is not None:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        self._begin_lora()
 
-    @property
-    def kernel(self):
-        """The matrix (features, units), the low-rank addition included."""
-        if not hasattr(self, "lora_kernel_a"):
-            return self._kernel
-        return ops.add(self._kernel, ops.multiply(ops.matmul(self.lora_kernel_a, self.lora_kernel_b), self.lora_alpha / self.lora_rank))
-
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freeze the kernel and train a low-rank addition to it.
-
-        Args:
-            rank: columns of the first factor, at least 1.
-            lora_alpha: scale times rank; `rank` by default.
-            a_initializer, b_initializer: first values of the factors (features, rank) and (rank, units).
-        """
-        if not self.built:
-            raise ValueError(f"{self._label()}: build the layer before enable_lora.")
-        self._kernel.trainable = False
-        self._kernel.fixed = True
-        self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
-        self.lora_kernel_a = self.add_weight(
-            name="lora_kernel_a", shape=(self._kernel.shape[0], rank), initializer=a_initializer, regularizer=self.kernel_regularizer
-        )
-        self.lora_kernel_b = self.add_weight(name="lora_kernel_b", shape=(rank, self.units), initializer=b_initializer, regularizer=self.kernel_regularizer)
+    kernel = property(LowRank._with_addition, doc="The matrix (features, units), the low-rank addition included.")
 
     def call(self, inputs, training=None):
         x = ops.matmul(inputs, self.kernel)
@@ -96,9 +71,8 @@ class Dense(Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("lora_rank", "lora_alpha", "activity_regularizer"):
-            if config[name] is None:
-                config.pop(name)
+        if config["activity_regularizer"] is None:
+            config.pop("activity_regularizer")
         return config
 
 
@@ -212,94 +186,6 @@ class Lambda(Layer):
                 "Register the function, or pass it in custom_objects under that name."
             )
         return cls(**{k: v for k, v in config.items() if k not in ("function_type", "module", "output_shape_type", "output_shape_module")})
-
-
-class Embedding(Layer):
-    """Look up a row of a table for each whole number.
-
-    Args:
-        input_dim: number of rows, at least 1; inputs are 0 to input_dim - 1.
-        output_dim: size of a row, at least 1.
-        mask_zero: whether 0 stands for padding, to be masked.
-        weights: a list with the table, by keyword.
-        lora_rank, lora_alpha: as in Dense.
-
-    Shapes:
-        input (batch, ...) of integers -> output (batch, ..., output_dim)
-        embeddings (input_dim, output_dim)
-    """
-
-    input_dim: int
-    output_dim: int
-    embeddings_initializer: Initializer = "uniform"
-    embeddings_regularizer: Regularizer = None
-    embeddings_constraint: Constraint = None
-    mask_zero: bool = False
-    lora_rank: int | None = None
-    lora_alpha: float | None = None
-    quantization_config: object = None
-
-    def _take(self, kwargs):
-        length = kwargs.pop("input_length", None)
-        kwargs = super()._take(kwargs)
-        if length is not None and not hasattr(self, "_batch_input_shape"):
-            self._batch_input_shape = (None, *(length if isinstance(length, (tuple, list)) else (length,)))
-        return kwargs
-
-    def setup(self):
-        if self.input_dim < 1 or self.output_dim < 1:
-            raise ValueError(f"{self._label()}: input_dim and output_dim must be at least 1; got {self.input_dim} and {self.output_dim}.")
-        if self.quantization_config is not None:
-            raise ValueError(f"{self._label()}: quantization is not supported; leave quantization_config out.")
-        self.supports_masking = self.mask_zero
-        self.autocast = False
-
-    def build(self, input_shape=None):
-        self._embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
-        self.built = True
-        if self.lora_rank is not None:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
-
-    @property
-    def embeddings(self):
-        """The table (input_dim, output_dim), the low-rank addition included."""
-        if not hasattr(self, "lora_embeddings_a"):
-            return self._embeddings
-        return ops.add(self._embeddings, ops.multiply(ops.matmul(self.lora_embeddings_a, self.lora_embeddings_b), self.lora_alpha / self.lora_rank))
-
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freeze the table and train a low-rank addition to it; arguments as in Dense.enable_lora."""
-        self._embeddings.trainable = False
-        self._embeddings.fixed = True
-        self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
-        self.lora_embeddings_a = self.add_weight(
-            name="lora_embeddings_a", shape=(self.input_dim, rank), initializer=a_initializer, regularizer=self.embeddings_regularizer
-        )
-        self.lora_embeddings_b = self.add_weight(
-            name="lora_embeddings_b", shape=(rank, self.output_dim), initializer=b_initializer, regularizer=self.embeddings_regularizer
-        )
-
-    def call(self, inputs):
-        if dtypes.is_float(backends.kind(inputs)) or backends.kind(inputs) == "bool":
-            inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
-
-    def compute_mask(self, inputs, previous_mask=None):
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
-
-    def get_config(self):
-        config = super().get_config()
-        for name in ("lora_rank", "lora_alpha"):
-            if config[name] is None:
-                config.pop(name)
-        config.pop("autocast", None)
-        return config
 
 
 class Masking(Layer):

@@ -76,8 +76,8 @@ class Layer(Configured, Operation, kw_only=True):
         if "activity_regularizer" in own:  # among a layer's own arguments it has its place there
             cls._keyword_only = cls._keyword_only - {"activity_regularizer"}
         super().__init_subclass__(**kwargs)
-        if "weights" in own:  # an argument and a property: what is declared is the argument
-            del cls.weights
+        for name in {"weights", "variables"} & own.keys():  # an argument and a property: what is declared is the argument
+            delattr(cls, name)
         if "call" in cls.__dict__:
             _describe_call(cls)
         if cls.__module__.startswith("cornu.layers.") and not abstract:
@@ -97,6 +97,8 @@ class Layer(Configured, Operation, kw_only=True):
         if name == "dtype":
             name, value = "dtype_policy", dtype_policies.get(value)
         elif name == "weights":
+            if value is None:  # or given by keyword, and kept already
+                return
             name = "_initial_weights"
         elif isinstance(value, Variable):
             if "_own_variables" not in self.__dict__:

@@ -1,7 +1,7 @@
 """Recurrent layers: cells that take one step, and layers that run them over a sequence."""
 
-from cornu import backends, ops, random, scopes, serialization, shapes, tree
-from cornu.fields import Activation, Constraint, Initializer, Nested, Regularizer
+from cornu import initializers, ops, random, scopes, serialization, shapes, tree
+from cornu.fields import REQUIRED, Activation, Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
 from cornu.variable import Variable
@@ -13,14 +13,16 @@ class Cell(Layer, abstract=True):
     `project(inputs)` is what depends on the input alone, so that a layer does it for all steps at once; `step(projected, states)` is the rest.
     """
 
-    gates = 1
+    gates, size_name = 1, "units"
 
     def setup(self):
         label = self._label()
         if self.units < 1:
-            raise ValueError(f"{label}: units must be at least 1; got {self.units}.")
-        self.dropout = min(1.0, max(0.0, self.dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, self.recurrent_dropout))
+            raise ValueError(f"{label}: {self.size_name} must be at least 1; got {self.units}.")
+        for name in ("dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{label}: {name} must be from 0 to 1; got {getattr(self, name)}.")
+        self._masks = {}
         self.seed_generator = random.SeedGenerator(self.seed)
         self.state_size = [self.units] * self.states_kept if self.states_kept > 1 else self.units
         self.output_size = self.units
@@ -28,41 +30,60 @@ class Cell(Layer, abstract=True):
     states_kept = 1
 
     def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise ValueError(f"{self._label()}: the number of features must be known; got the shape {input_shape} of a step.")
+        self._make_weights((input_shape[-1],), (self.units,))
+
+    def _make_weights(self, input_axes, state_axes):
         width = self.units * self.gates
-        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], width))
+        self.kernel = self.add_weight(name="kernel", shape=(*input_axes, width))
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
-            shape=(self.units, width),
+            shape=(*state_axes, width),
             initializer=self.recurrent_initializer,
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )
-        self.bias = self.add_weight(name="bias", shape=self._bias_shape(width), initializer=self._bias_initializer()) if self.use_bias else None
+        self.bias = self.add_weight(name="bias", shape=self._bias_shape(width), initializer=self._first_bias()) if self.use_bias else None
 
     def _bias_shape(self, width):
         return (width,)
 
-    def _bias_initializer(self):
+    def _first_bias(self):
         return self.bias_initializer
 
     def get_initial_state(self, batch_size=None):
         """Zeros (batch_size, units) for each state."""
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.states_kept)]
 
-    def dropout_masks(self, batch_size, features):
-        """Scaled masks (batch_size, features) for the input and (batch_size, units) for the state; None where nothing is dropped."""
-        made = []
-        for rate, width in ((self.dropout, features), (self.recurrent_dropout, self.units)):
-            ones = ops.ones((batch_size, width), dtype=self.compute_dtype)
-            made.append(random.dropout(ones, rate, seed=self.seed_generator) if rate > 0 else None)
-        return made
+    def get_dropout_mask(self, step_input):
+        """The scaled mask of a step's input, the same one until `reset_dropout_mask`; None where nothing is dropped."""
+        return self._mask("dropout", step_input)
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """The scaled mask of a step's state, the same one until `reset_recurrent_dropout_mask`; None where nothing is dropped."""
+        return self._mask("recurrent_dropout", step_input)
+
+    def _mask(self, which, like):
+        if getattr(self, which) <= 0:
+            return None
+        if which not in self._masks:
+            ones = ops.ones(like.shape, dtype=self.compute_dtype)
+            self._masks[which] = random.dropout(ones, getattr(self, which), seed=self.seed_generator)
+        return self._masks[which]
+
+    def reset_dropout_mask(self):
+        """Let the next step draw another mask for its input."""
+        self._masks.pop("dropout", None)
+
+    def reset_recurrent_dropout_mask(self):
+        """Let the next step draw another mask for its state."""
+        self._masks.pop("recurrent_dropout", None)
 
     def call(self, inputs, states, training=False):
         states = list(states) if isinstance(states, (list, tuple)) else [states]
-        drop_input, drop_state = self.dropout_masks(inputs.shape[0], inputs.shape[-1]) if training else (None, None)
-        if drop_input is not None:
-            inputs = ops.multiply(inputs, drop_input)
-        return self.step(self.project(inputs), states, drop_state)
+        drop_input, drop_state = (self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(states[0])) if training else (None, None)
+        return self.step(self.project(self._dropped(inputs, drop_input)), states, drop_state)
 
     def project(self, inputs):
         x = ops.matmul(inputs, self.kernel)
@@ -142,7 +163,7 @@ class LSTMCell(Cell):
     recurrent_dropout: float = 0.0
     seed: object = None
 
-    def _bias_initializer(self):
+    def _first_bias(self):
         if not self.unit_forget_bias:
             return self.bias_initializer
         units, rest = self.units, self.bias_initializer
@@ -269,12 +290,35 @@ class StackedRNNCells(Layer):
         return {**super().get_config(), "cells": [serialization.serialize_keras_object(cell) for cell in self.cells]}
 
 
+_zeros = initializers.Zeros()
+
+
 def _initial_state(cell, batch_size, dtype):
     """The state that `cell` begins with, as a structure of tensors."""
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=batch_size)
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     return [ops.zeros((batch_size, size), dtype=dtype) for size in sizes]
+
+
+def _draw_masks(cell, x, state):
+    """Let the cells in `cell` draw their dropout masks for an input like `x` now, outside of the loop, so that they hold for all steps."""
+    if isinstance(cell, StackedRNNCells):
+        for inner, inner_state in zip(cell.cells, state):
+            _draw_masks(inner, x, inner_state)
+            size = getattr(inner, "output_size", None)
+            size = inner.state_size if size is None else size
+            x = ops.zeros((x.shape[0], size[0] if isinstance(size, (list, tuple)) else size))
+    elif isinstance(cell, Cell):
+        cell.get_dropout_mask(x)
+        cell.get_recurrent_dropout_mask(tree.flatten(state)[0])
+
+
+def _forget_masks(cell):
+    for inner in cell.cells if isinstance(cell, StackedRNNCells) else (cell,):
+        if hasattr(inner, "reset_dropout_mask"):
+            inner.reset_dropout_mask()
+            inner.reset_recurrent_dropout_mask()
 
 
 _MOST_UNROLLED = 5_000
@@ -334,16 +378,13 @@ class RNN(Layer):
             if sequences_shape[0] is None:
                 raise ValueError(f"{self._label()}: a stateful layer needs the batch size: Input(batch_shape=(batch, steps, features)).")
             with scopes.name_scope(self.name, caller=self):
-                self.states = tree.map_structure(
-                    lambda size: Variable(
-                        lambda shape, dtype: backends.load().numpy(ops.zeros(shape, dtype)),
-                        shape=(sequences_shape[0], size),
-                        dtype=self.variable_dtype,
-                        trainable=False,
-                        name="rnn_state",
-                    ),
-                    list(self.cell.state_size) if isinstance(self.cell.state_size, (list, tuple)) else [self.cell.state_size],
-                )
+                state = lambda shape: Variable(_zeros, shape=shape, dtype=self.variable_dtype, trainable=False, name="rnn_state")
+                self.states = tree.map_shape_structure(state, self._state_shapes(sequences_shape))
+
+    def _state_shapes(self, sequences_shape):
+        """The shapes of the states, as a list."""
+        sizes = self.cell.state_size
+        return tree.map_structure(lambda size: (sequences_shape[0], size), list(sizes) if isinstance(sizes, (list, tuple)) else [sizes])
 
     def _bind(self, args, kwargs):
         bound = super()._bind(args, kwargs)
@@ -368,19 +409,35 @@ class RNN(Layer):
         elif self.stateful and self.states is not None:
             states = tree.map_structure(lambda v: v.value, self.states)
         else:
-            states = _initial_state(self.cell, batch, self.compute_dtype)
+            states = self._first_states(sequences, batch)
             states = list(states) if isinstance(states, (list, tuple)) else [states]
         states = tree.map_structure(lambda s: ops.cast(s, self.compute_dtype), states)
-        last, outputs, states = self._run(sequences, states, mask, training)
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self.stateful and self.states is not None:
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states)):
                 variable.assign(value)
         result = outputs if self.return_sequences else last
         return (result, *states) if self.return_state else result
 
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Run the cell over all steps.
+
+        Args:
+            sequences: (batch, steps, ...).
+            initial_state: list of states to begin with.
+            mask: booleans (batch, steps), or None.
+            training: whether dropout is on.
+
+        Returns:
+            The last output, all outputs (None unless `return_sequences`) and the last states.
+        """
+        try:
+            return self._run(sequences, initial_state, mask, training)
+        finally:
+            _forget_masks(self.cell)
+
     def _run(self, sequences, states, mask, training):
-        """The last output, all outputs (None unless wanted) and the last states."""
-        step, sequences = self._step_function(sequences, training)
+        step, sequences = self._step_function(sequences, states, training)
         time_first = lambda x: ops.transpose(x, (1, 0, *range(2, x.ndim)))
         xs = tree.map_structure(time_first, sequences)
         steps = tree.flatten(xs)[0].shape[0]
@@ -428,18 +485,22 @@ class RNN(Layer):
         """Zeros in the shape of an output: what stands before the first step."""
         size = getattr(self.cell, "output_size", None)
         first = tree.flatten(states)[0]
+        if isinstance(self.cell, Cell):
+            return ops.zeros_like(first)
         if isinstance(size, int):
             return ops.zeros((first.shape[0], size), dtype=self.compute_dtype)
         return ops.zeros_like(step(x, states)[0])
 
-    def _step_function(self, sequences, training):
+    def _step_function(self, sequences, states, training):
         """`step(x, states)`, and the sequence of what it takes as `x`."""
         cell = self.cell
         if isinstance(cell, Cell) and type(cell).call is Cell.call:
-            drop_input, drop_state = cell.dropout_masks(sequences.shape[0], sequences.shape[-1]) if training else (None, None)
+            drop_input, drop_state = (cell.get_dropout_mask(sequences[:, 0]), cell.get_recurrent_dropout_mask(states[0])) if training else (None, None)
             if drop_input is not None:
                 sequences = ops.multiply(sequences, ops.expand_dims(drop_input, 1))
             return lambda x, states: cell.step(x, states, drop_state), cell.project(sequences)
+        if training:
+            _draw_masks(cell, tree.map_structure(lambda x: x[:, 0], sequences), states)
         kwargs = {"training": training} if isinstance(cell, Layer) and "training" in cell._call_names else {}
         return lambda x, states: cell(x, states, **kwargs), sequences
 
@@ -455,12 +516,15 @@ class RNN(Layer):
 
     reset_states = reset_state
 
+    def _first_states(self, sequences, batch):
+        return _initial_state(self.cell, batch, self.compute_dtype)
+
     def get_initial_state(self, batch_size):
         """The states that a sequence begins with."""
         return _initial_state(self.cell, batch_size, self.compute_dtype)
 
 
-class _OfCell(RNN, abstract=True):
+class OfCell(RNN, abstract=True):
     """A layer that makes its cell itself: its arguments are the cell's and those of RNN, in the order that `arguments` gives."""
 
     _left_out = frozenset(("cell",))
@@ -472,7 +536,7 @@ class _OfCell(RNN, abstract=True):
             for name in arguments.split():
                 annotation, default = _EXTRA.get(name) or cell._fields.get(name) or RNN._fields[name]
                 cls.__annotations__[name] = annotation
-                if name != "units":
+                if default is not REQUIRED:
                     setattr(cls, name, default)
             cls._cell_type = cell
         super().__init_subclass__(**kwargs)
@@ -502,7 +566,7 @@ _PENALTIES = "kernel_regularizer recurrent_regularizer bias_regularizer activity
 _SEQUENCE = "return_sequences return_state go_backwards stateful unroll"
 
 
-class SimpleRNN(_OfCell, cell=SimpleRNNCell, arguments=f"units activation use_bias {_WEIGHTS} {_PENALTIES} {_SEQUENCE} seed"):
+class SimpleRNN(OfCell, cell=SimpleRNNCell, arguments=f"units activation use_bias {_WEIGHTS} {_PENALTIES} {_SEQUENCE} seed"):
     """A simple recurrence over a sequence: the arguments of SimpleRNNCell and of RNN.
 
     Shapes:
@@ -512,7 +576,7 @@ class SimpleRNN(_OfCell, cell=SimpleRNNCell, arguments=f"units activation use_bi
 
 
 class LSTM(
-    _OfCell, cell=LSTMCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} unit_forget_bias {_PENALTIES} seed {_SEQUENCE} use_cudnn"
+    OfCell, cell=LSTMCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} unit_forget_bias {_PENALTIES} seed {_SEQUENCE} use_cudnn"
 ):
     """Long short-term memory over a sequence: the arguments of LSTMCell and of RNN.
 
@@ -522,7 +586,7 @@ class LSTM(
     """
 
 
-class GRU(_OfCell, cell=GRUCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} {_PENALTIES} seed {_SEQUENCE} reset_after use_cudnn"):
+class GRU(OfCell, cell=GRUCell, arguments=f"units activation recurrent_activation use_bias {_WEIGHTS} {_PENALTIES} seed {_SEQUENCE} reset_after use_cudnn"):
     """Gated recurrent units over a sequence: the arguments of GRUCell and of RNN.
 
     Shapes:

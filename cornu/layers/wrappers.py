@@ -1,10 +1,11 @@
-"""Layers around a layer: every step of a sequence, both directions of a sequence."""
+"""Layers around a layer: every step of a sequence, both directions of a sequence, a bounded weight."""
 
-from cornu import ops, serialization, shapes, tree
+from cornu import initializers, ops, serialization, shapes, tree
 from cornu.fields import Nested
 from cornu.layers.core import Wrapper
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
+from cornu.variable import Variable
 
 
 class TimeDistributed(Wrapper):
@@ -144,3 +145,62 @@ class Bidirectional(Layer):
         config.update(merge_mode=self.merge_mode, layer=serialization.serialize_keras_object(self.forward_layer))
         config["backward_layer"] = serialization.serialize_keras_object(self.backward_layer)
         return config
+
+
+class SpectralNormalization(Wrapper):
+    """A layer whose weight is divided, at each step of training, by an estimate of its largest singular value.
+
+    The weight (the layer's `kernel`, or its `embeddings`) counts as a matrix of all axes but the last by the last.
+
+    Args:
+        layer: a layer with a `kernel` or `embeddings`, such as Dense, Conv2D or Embedding.
+        power_iterations: steps of the estimate at each call, at least 1.
+
+    Shapes:
+        those of the layer; vector_u (1, the weight's last axis)
+
+    Raises:
+        ValueError: a number below 1, or a layer without such a weight.
+
+    Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018.
+    """
+
+    layer: Nested
+    power_iterations: int = 1
+
+    def setup(self):
+        super().setup()
+        if self.power_iterations < 1:
+            raise ValueError(f"{self._label()}: power_iterations must be at least 1; got {self.power_iterations}.")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
+        names = [name for name in ("_kernel", "kernel", "_embeddings", "embeddings") if isinstance(getattr(self.layer, name, None), Variable)]
+        if not names:
+            raise ValueError(f"{self._label()}: the layer {type(self.layer).__name__} {self.layer.name!r} has no weight `kernel` or `embeddings`.")
+        self.kernel = getattr(self.layer, names[0])
+        self.vector_u = self.add_weight(
+            name="vector_u", shape=(1, self.kernel.shape[-1]), initializer=initializers.TruncatedNormal(stddev=0.02), trainable=False, dtype=self.kernel.dtype
+        )
+
+    def call(self, inputs, training=False):
+        if training:
+            kernel, u = self._normalized()
+            self.kernel.assign(kernel)
+            self.vector_u.assign(u)
+        return self.layer(inputs, **({"training": training} if self.layer._takes("training") else {}))
+
+    def _normalized(self):
+        """The weight divided by its largest singular value, and the vector that goes with that value; both as they were for a weight of zeros."""
+        kernel, first = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.vector_u)
+        u = first
+        matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+        for _ in range(self.power_iterations):
+            v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), axis=-1, epsilon=1e-12)
+            u = ops.normalize(ops.matmul(v, matrix), axis=-1, epsilon=1e-12)
+        u, v = ops.stop_gradient(u), ops.stop_gradient(v)
+        sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
+        nothing = ops.all(ops.equal(kernel, 0))
+        sigma = ops.where(nothing, 1.0, ops.reshape(sigma, ()))
+        return ops.divide(kernel, sigma), ops.where(nothing, first, u)
