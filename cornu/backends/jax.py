@@ -20,7 +20,7 @@ import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import numpy as np
 from jax import lax
 
-from cornu import scopes, tree
+from cornu import scopes, settings, tree
 from cornu.shapes import UNKNOWN, Spec
 
 
@@ -99,8 +99,89 @@ def numpy(x):
     return np.asarray(x)
 
 
+_STATIC = frozenset((int, float, bool, str, type(None)))
+_MOST = 64  # programs of one op; what comes after them runs step by step
+
+
+def eager(function):
+    """`function` for calls on concrete arrays as one program, where JAX would dispatch each step of it by itself.
+
+    There is a program for each choice of the other arguments. What finds its shape in the values, gives more than arrays or draws from a seed
+    runs as it is.
+    """
+    code = getattr(function, "__code__", None)
+    if isinstance(function, jax.stages.Wrapped) or (code and "seed" in code.co_varnames[: code.co_argcount]):
+        return function
+    programs, version = {}, None
+
+    def call(*args, **kwargs):
+        nonlocal version
+        if version != settings.version():
+            programs.clear()
+            version = settings.version()
+        arrays, form = [], [*kwargs]
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            kind = type(x)
+            if kind is ARRAY:
+                arrays.append(x)
+                form.append(ARRAY)
+            elif kind in _STATIC:
+                form.append(kind)
+                form.append(repr(x) if kind is float else x)  # 0.0 is -0.0 as a key, and NaN is not itself
+            elif (kind is list or kind is tuple) and {ARRAY}.issuperset(map(type, x)) and x:
+                arrays.append(x)
+                form.append(kind)
+            elif (kind is list or kind is tuple) and _STATIC.issuperset(map(type, x)):
+                form.append(repr(x))
+            else:
+                return function(*args, **kwargs)
+        form = tuple(form)
+        program = programs.get(form)
+        if program is None and arrays and len(programs) < _MOST:
+            program = programs[form] = _program(function, args, kwargs)
+        if not program:
+            return function(*args, **kwargs)
+        try:
+            return program(*arrays)
+        except (TypeError, ValueError, IndexError):
+            out = function(*args, **kwargs)  # a mistake of the caller's is told again, without the program around it
+            programs[form] = False
+            return out
+
+    return call
+
+
+def _program(function, args, kwargs):
+    """`function` compiled as a function of the arrays, and lists of arrays, among its arguments."""
+    values, names, count = [*args, *kwargs.values()], [*kwargs], len(args)
+    places = [i for i, x in enumerate(values) if type(x) is ARRAY or (isinstance(x, (list, tuple)) and x and type(x[0]) is ARRAY)]
+    for i in places:
+        values[i] = None
+
+    def run(*arrays):
+        given = values.copy()
+        for i, x in zip(places, arrays, strict=True):
+            given[i] = x
+        out = function(*given[:count], **dict(zip(names, given[count:], strict=True)))
+        if not builtins.all(isinstance(leaf, jax.Array) for leaf in tree.flatten(out)):
+            raise TypeError("A program gives arrays alone.")
+        return out
+
+    return jax.jit(run)
+
+
+def profile(folder):
+    """While the `with` lasts, JAX's profiler writes into `folder` what TensorBoard's profile plug-in shows."""
+    return jax.profiler.trace(folder)
+
+
 def copy(x):
     return jnp.array(x, copy=True)
+
+
+def jax_key(words):
+    """A key of `jax.random` from two 32-bit words, for functions of JAX that a user brings."""
+    return jnp.asarray(words, jnp.uint32)
 
 
 def block(tree):
