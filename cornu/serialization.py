@@ -120,7 +120,9 @@ def _custom(config, custom_objects):
     return None
 
 
-_KINDS = "layers losses metrics optimizers initializers regularizers constraints activations models callbacks dtype_policies random ops quantizers".split()
+_KINDS = (
+    "layers losses metrics optimizers initializers regularizers constraints activations models callbacks dtype_policies random ops quantizers distillation"
+).split()
 
 
 def _kind_of(module, default):

@@ -79,7 +79,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
     >>> model = load_model("model.keras")
     """
-    importlib.import_module("cornu.models")  # they import this module for `save`; here they must be known to the registry
+    for module in ("cornu.models", "cornu.distillation"):  # they import this module for `save`; here they must be known to the registry
+        importlib.import_module(module)
     path = os.fspath(filepath)
     with limits.reading(path):
         size = limits.opened(path)
