@@ -9,8 +9,8 @@ import importlib
 from cornu.version import __version__ as __version__
 
 _MODULES = (
-    "activations backend callbacks config constraints datasets dtype_policies initializers layers losses metrics models ops optimizers random "
-    "regularizers saving tree utils visualization"
+    "activations backend callbacks config constraints datasets distillation dtype_policies initializers layers legacy losses metrics "
+    "mixed_precision models ops optimizers random regularizers saving tree utils visualization wrappers"
 ).split()
 _PLACES = {  # public name -> module
     "DTypePolicy": "dtype_policies",

@@ -1,6 +1,6 @@
 """Keras's `backend` namespace: which engine is in use, and what holds for the whole process."""
 
-from cornu import backends, dtypes, scopes
+from cornu import backends, dtypes, scopes, settings
 from cornu.backends import protocol
 from cornu.settings import epsilon as epsilon
 from cornu.settings import floatx as floatx
@@ -17,8 +17,9 @@ def backend():
 
 
 def clear_session(free_memory=True):
-    """Begin anew: names of layers start over."""
+    """Begin anew: names of layers start over, and layers that name no dtype policy get that of `floatx`."""
     scopes.reset_names()
+    settings.put("dtype_policy", None)
 
 
 def get_uid(prefix=""):

@@ -30,6 +30,16 @@ def _from_file():
     return found if isinstance(found, dict) else {}
 
 
+def _limit(name):
+    """A whole number of at least 1 from the environment; None where there is none."""
+    text = os.environ.get(f"CORNU_{name}") or os.environ.get(f"KERAS_{name}")
+    if not text:
+        return None
+    if not text.strip().isdigit() or int(text) < 1:
+        raise ValueError(f"KERAS_{name}: wanted a whole number of at least 1 in the environment; got {text!r}.")
+    return int(text)
+
+
 _file = _from_file()
 _old_layout = {"tf": "channels_last", "th": "channels_first"}.get(str(_file.get("image_dim_ordering")))
 _values = {
@@ -40,7 +50,14 @@ _values = {
     "backend_of_file": _file.get("backend"),  # Keras writes that file by itself, so it counts only where it can be followed
     "traceback_filtering": True,
     "interactive_logging": True,
+    "dtype_policy": None,  # that of `floatx`
+    "flash_attention": None,  # as the backend can
+    "max_epochs": _limit("MAX_EPOCHS"),
+    "max_steps_per_epoch": _limit("MAX_STEPS_PER_EPOCH"),
 }
+
+
+_version = 0
 
 
 def get(name):
@@ -48,7 +65,14 @@ def get(name):
 
 
 def put(name, value):
+    global _version
     _values[name] = value
+    _version += 1
+
+
+def version():
+    """A number that changes whenever a setting does: what was compiled under other settings is not used."""
+    return _version
 
 
 def floatx():
@@ -64,7 +88,7 @@ def set_floatx(value):
     """
     if value not in _FLOATS:
         raise ValueError(f"set_floatx: wanted one of {', '.join(_FLOATS)}; got {value!r}.")
-    _values["floatx"] = str(value)
+    put("floatx", str(value))
 
 
 def epsilon():
@@ -74,7 +98,7 @@ def epsilon():
 
 def set_epsilon(value):
     """Set the small number that keeps divisions finite."""
-    _values["epsilon"] = float(value)
+    put("epsilon", float(value))
 
 
 def image_data_format():
@@ -88,7 +112,7 @@ def set_image_data_format(data_format):
     Raises:
         ValueError: another name.
     """
-    _values["image_data_format"] = standardize_data_format(data_format)
+    put("image_data_format", standardize_data_format(data_format))
 
 
 def standardize_data_format(data_format):

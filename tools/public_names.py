@@ -17,7 +17,7 @@ import cornu
 
 FILE = pathlib.Path(__file__).resolve().parent.parent / "tests" / "public_names.txt"
 COLLECTING = ("cornu", "cornu.backend", "cornu.config")
-LISTED_UNDER = ("cornu.datasets", "cornu.optimizers")  # their modules and packages are public too
+LISTED_UNDER = ("cornu.datasets", "cornu.legacy", "cornu.optimizers", "cornu.utils")  # their modules and packages are public too
 
 
 def names():
@@ -39,7 +39,7 @@ def _collect(module, place, found):
         if name.startswith("_"):
             continue
         if isinstance(value, types.ModuleType):
-            if place in LISTED_UNDER and (listed or value.__name__ == f"{place}.schedules"):
+            if place in LISTED_UNDER and (listed or value.__name__ in (f"{place}.schedules", f"{place}.legacy", f"{place}.saving")):
                 _collect(value, f"{place}.{name}", found)
             continue
         home = getattr(value, "__module__", None) or ""

@@ -6,3 +6,5 @@ from cornu.optimizers.ftrl import Ftrl as Ftrl
 from cornu.optimizers.optimizer import Optimizer as Optimizer
 from cornu.optimizers.rmsprop import RMSprop as RMSprop
 from cornu.optimizers.sgd import SGD as SGD
+
+__all__ = ["Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop", "SGD"]
