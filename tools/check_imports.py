@@ -40,6 +40,7 @@ ORDER = (  # parts of equal rank on one line
     "saving",
     "models",
     "distillation",
+    "wrappers",
     "visualization",
     "backend",
     "config",
