@@ -35,6 +35,12 @@ def _images(x, op):
     return x.ndim - 2
 
 
+def _fits(x, window, pairs, dilation, op):
+    """Raise where a window is longer than the padded axis: engines differ in what they make of it."""
+    for size, length, ends, step in zip(x.shape[1:-1], window, pairs, dilation, strict=True):
+        shapes.window(size, length, 1, ends, step, op)
+
+
 @op(tensors=2)
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Convolution over 1, 2 or 3 spatial axes (without flipping the kernel).
@@ -58,6 +64,7 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     strides, dilation = _each(strides, rank, "strides", "conv"), _each(dilation_rate, rank, "dilation_rate", "conv")
     groups = _groups(x, kernel, inputs)
     pairs = shapes.paddings(padding, x.shape[1:-1], kernel.shape[:-2], strides, dilation, "conv")
+    _fits(x, kernel.shape[:-2], pairs, dilation, "conv")
     return back(p.conv(x, kernel, strides, pairs, dilation, groups))
 
 
@@ -91,6 +98,7 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
     shapes.same(x.shape[-1], channels, f"depthwise_conv: the channels of {shapes.public(inputs.shape)} and of the kernel {shapes.public(kernel.shape)}")
     strides, dilation = _each(strides, rank, "strides", "depthwise_conv"), _each(dilation_rate, rank, "dilation_rate", "depthwise_conv")
     pairs = shapes.paddings(padding, x.shape[1:-1], window, strides, dilation, "depthwise_conv")
+    _fits(x, window, pairs, dilation, "depthwise_conv")
     return back(p.conv(x, p.reshape(kernel, (*window, 1, channels * multiplier)), strides, pairs, dilation, channels))
 
 
@@ -159,7 +167,9 @@ def _windows(inputs, pool_size, strides, padding, data_format, op):
     x, back = channels_last(inputs, data_format)
     size = _each(pool_size, rank, "pool_size", op)
     strides = size if strides is None else _each(strides, rank, "strides", op)
-    return x, back, size, strides, shapes.paddings(padding, x.shape[1:-1], size, strides, (1,) * rank, op)
+    pairs = shapes.paddings(padding, x.shape[1:-1], size, strides, (1,) * rank, op)
+    _fits(x, size, pairs, (1,) * rank, op)
+    return x, back, size, strides, pairs
 
 
 @op
