@@ -48,6 +48,7 @@ ORDER = (  # parts of equal rank on one line
     "legacy",
     "callbacks",
     "utils",
+    "preprocessing",
     "datasets",
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts.split()}
