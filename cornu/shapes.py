@@ -146,6 +146,9 @@ def reduce(shape, axes, keepdims):
     return tuple(1 if i in axes else size for i, size in enumerate(shape) if keepdims or i not in axes)
 
 
+_INTEGERS = frozenset((int,))
+
+
 def reshape(shape, new):
     """`new` with its -1 worked out where that can be.
 
@@ -154,6 +157,8 @@ def reshape(shape, new):
     Raises:
         ValueError: the numbers of elements differ, or more than one size would have to be worked out.
     """
+    if _INTEGERS.issuperset(map(type, (*shape, *new))) and math.prod(shape) == math.prod(new) and min(new, default=0) >= 0:
+        return tuple(new)
     open_old = [i for i, size in enumerate(shape) if unknown(size)]
     open_new = [i for i, size in enumerate(new) if size is UNKNOWN]
     inferred = [i for i, size in enumerate(new) if not unknown(size) and size == -1]

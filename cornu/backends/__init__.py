@@ -96,6 +96,7 @@ def canonical(dtype):
 
 
 _NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+_NAMES = {}  # an array's type -> its name, which NumPy makes anew each time, in microseconds
 _SCALARS = {bool: "bool", int: "int", float: "float", complex: "complex", Unknown: "int"}
 
 
@@ -107,7 +108,12 @@ def kind(x):
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         return kind_of_items(x)
-    return dtype if type(dtype) is str else canonical(dtypes.standardize(dtype))
+    if type(dtype) is str:
+        return dtype
+    name = _NAMES.get(dtype)
+    if name is None:
+        name = _NAMES[dtype] = dtypes.standardize(dtype)
+    return canonical(name)
 
 
 def kind_of_items(x):
@@ -127,6 +133,8 @@ def is_tensor(x):
 def array(x, dtype=None):
     """An array of the backend in use from numbers, lists, NumPy arrays, Variables and tensors that speak DLPack or `__array__`."""
     backend = protocol.backend or load()
+    if backend.is_array(x):
+        return backend.array(x, canonical(dtype) if dtype else None)
     if hasattr(x, "_cornu_value"):
         x = x._cornu_value()
     if type(x) is Spec:

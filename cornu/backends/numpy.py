@@ -33,9 +33,17 @@ def array(x, dtype=None):
     """An array from lists, scalars and arrays. The memory of a NumPy array of that type is shared, not copied."""
     if type(x) is Traced:
         return x if dtype is None or x.dtype == dtype else lifted.cast(x, dtype)
-    if dtype is not None and isinstance(x, np.ndarray) and x.dtype != dtype:
-        return lifted.cast(x, dtype)
+    if isinstance(x, np.ndarray):
+        return x if dtype is None or x.dtype == _dtype(dtype) else lifted.cast(x, dtype)
     return np.asarray(x, dtype)
+
+
+_dtype = functools.cache(np.dtype)  # from a name, which NumPy parses anew each time
+
+
+def eager(function):
+    """A primitive without the question whether an argument is on a tape; what is written over primitives asks it."""
+    return getattr(function, "on_arrays", function)
 
 
 def share(x):

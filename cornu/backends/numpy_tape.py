@@ -4,6 +4,7 @@
 by a tape further out, and rules are written over lifted primitives, so gradients of gradients need nothing more.
 """
 
+import functools
 import threading
 import types
 
@@ -20,7 +21,6 @@ DIFFERENTIABLE = NARROW | frozenset(np.dtype(name) for name in ("float32", "floa
 
 
 class _State(threading.local):
-    quiet = False
     depth = 0
 
 
@@ -31,15 +31,18 @@ class Quiet:
     """Inside, NumPy does not warn of infinities and NaN: they are the values that the primitives define."""
 
     def __enter__(self):
-        self.before = _state.quiet
-        if not self.before:
-            _state.quiet, self.errors = True, np.errstate(all="ignore")
-            self.errors.__enter__()
+        self.before = quieten()
 
     def __exit__(self, *_):
-        if not self.before:
-            _state.quiet = False
-            self.errors.__exit__(None, None, None)
+        restore(self.before)
+
+
+try:  # what np.errstate sets, without the microsecond that it takes
+    from numpy._core.umath import _extobj_contextvar, _make_extobj
+
+    quieten, restore = functools.partial(_extobj_contextvar.set, _make_extobj(all="ignore")), _extobj_contextvar.reset
+except ImportError:
+    quieten, restore = functools.partial(np.seterr, all="ignore"), lambda before: np.seterr(**before)
 
 
 class Traced:
@@ -163,15 +166,18 @@ def plain(x):
 
 
 def _lift(name, forward):
+    def on_arrays(*args):
+        before = quieten()
+        try:
+            out = forward(*args)
+        finally:
+            restore(before)
+        return out if type(out) is np.ndarray else tuple(map(np.asarray, out)) if type(out) is tuple else np.asarray(out)
+
     def call(*args):
         tape = innermost(args)
         if tape is None:
-            if _state.quiet:
-                out = forward(*args)
-            else:
-                with Quiet():
-                    out = forward(*args)
-            return out if type(out) is np.ndarray else tuple(map(np.asarray, out)) if type(out) is tuple else np.asarray(out)
+            return on_arrays(*args)
         values = [type(x)([unwrap(item, tape) for item in x]) if type(x) in (list, tuple) else unwrap(x, tape) for x in args]
         out = call(*values)
         if not tape.open or name in STILL:
@@ -192,6 +198,7 @@ def _lift(name, forward):
         return tuple(tape.record(out, pull)) if type(out) is tuple else tape.record((out,), pull)[0]
 
     call.__name__ = call.__qualname__ = name
+    call.on_arrays = on_arrays
     return call
 
 

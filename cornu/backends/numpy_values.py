@@ -16,6 +16,7 @@ from cornu.dtypes import FLOATS
 
 VALUES = {}
 NARROW = frozenset(np.dtype(getattr(ml_dtypes, name, name)) for name in FLOATS if name not in ("float32", "float64"))
+STRICT = NARROW - {np.dtype("float16")}  # the types of ml_dtypes, in whose company Python numbers are not weak to NumPy
 
 
 def value(function):
@@ -53,9 +54,9 @@ _SCALARS = (float, int, bool)
 def _binary(function):
     def call(x, y):
         if type(y) in _SCALARS:
-            y = np.asarray(y, x.dtype) if x.dtype.kind == "V" else y
+            y = np.asarray(y, x.dtype) if x.dtype in STRICT else y
         elif type(x) in _SCALARS:
-            x = np.asarray(x, y.dtype) if y.dtype.kind == "V" else x
+            x = np.asarray(x, y.dtype) if y.dtype in STRICT else x
         return function(x, y)
 
     return call
@@ -75,6 +76,7 @@ VALUES |= {
     "round": lambda x: x if x.dtype.kind in "iu" else np.rint(x),
     "power": _binary(_power),
     "reciprocal": _reciprocal,
+    "conj": lambda x: np.conj(x) if x.dtype.kind == "c" else x,
     "rsqrt": lambda x: _reciprocal(np.sqrt(x)),
 }
 VALUES["sigmoid"] = lambda x: _reciprocal(np.add(np.exp(np.negative(x)), np.ones((), x.dtype)))

@@ -98,6 +98,7 @@ PROGRAM = {
     "copy": "(x): a new buffer",
     "value_and_grad": "(function, arrays): function(arrays) -> scalar, aux; gives (scalar, aux), gradients",
     "compile": "(function, donate=()): the function compiled; donate names positions of arguments whose buffers may be reused",
+    "eager": "(function): the function in its quickest form for calls on concrete arrays outside of programs; itself where there is none",
     "repeat": "(step, state, batches, length): step(state, batch) -> state, logs, over axis 0 of the tree `batches`; gives the last state and the last logs",
     "infer": "(function, specs): the Specs of function(*specs) by the backend's own abstract evaluation",
     "block": "(tree): waits until the values are there",
@@ -110,34 +111,33 @@ _load = None  # loads it
 
 
 _ABSTRACT = frozenset((shapes.Spec, shapes.Unknown))
+_NESTED = frozenset((list, tuple))
 
 
-class Primitive:
+def _primitive(name):
     """One primitive: `add(x, y)` runs on the interpreter that its arguments call for."""
 
-    __slots__ = ("name",)
+    def call(*args):
+        kinds = {*map(type, args)}
+        if kinds.isdisjoint(_ABSTRACT) and kinds.isdisjoint(_NESTED):
+            return getattr(backend or _load(), name)(*args)
+        return getattr(interpreter(args), name)(*args)
 
-    def __init__(self, name):
-        self.name = name
-
-    def __call__(self, *args):
-        return getattr(interpreter(args), self.name)(*args)
-
-    def __repr__(self):
-        return f"<primitive {self.name}>"
+    call.__name__ = call.__qualname__ = name
+    return call
 
 
 def interpreter(args):
     """`spec` when a tensor among `args`, or in a list among them, is a Spec, or a size is unknown; else the backend in use."""
     for x in args:
         kind = type(x)
-        if kind in _ABSTRACT or ((kind is list or kind is tuple) and builtins.any(type(item) in _ABSTRACT for item in x)):
+        if kind in _ABSTRACT or (kind in _NESTED and builtins.any(type(item) in _ABSTRACT for item in x)):
             return spec
     return backend or _load()
 
 
 def __getattr__(name):
     if name in PRIMITIVES or name in UNARY or name in BINARY:
-        made = globals()[name] = Primitive(name)
+        made = globals()[name] = _primitive(name)
         return made
     raise AttributeError(f"module {__name__!r} has no primitive {name!r}")

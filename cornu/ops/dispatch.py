@@ -15,16 +15,28 @@ from cornu.symbolic import KerasTensor
 
 OPS = {}  # name -> the op, in the order of definition
 BODIES = {}  # name -> its written-once body, where a backend may have an override
-_NONE = ()
+_SCALARS = (int, float, bool, str, type(None))
+_concrete, _settled = set(), set(_SCALARS)  # types of the backend's arrays; and those with all that is neither symbolic nor in need of conversion
+
+
+def _arrays_of(backend):
+    _concrete.clear()
+    _concrete.update(backend.ARRAY if isinstance(backend.ARRAY, tuple) else (backend.ARRAY,))
+    _settled.clear()
+    _settled.update(_SCALARS, _concrete)
+
+
+backends.on_load(_arrays_of)
 _RESERVED = frozenset((*protocol.UNARY, *protocol.BINARY, *protocol.PRIMITIVES, *protocol.PROGRAM))  # there a backend's function of that name is the primitive
 
 
-def op(tensors=1, sequence=False):
+def op(tensors=1, sequence=False, direct=None):
     """An op written once over other ops.
 
     Args:
         tensors: how many of the first arguments are tensors; they reach the body as tensors, except scalars after the first.
         sequence: whether the first argument is a list of tensors.
+        direct: where `direct(*arguments)` holds for concrete arrays, the backend's primitive of the op's name is the op.
     """
     if callable(tensors):
         return op()(tensors)
@@ -32,11 +44,15 @@ def op(tensors=1, sequence=False):
     def decorate(body):
         name = body.__name__
         names = body.__code__.co_varnames[:tensors]
-        native = [None]
+        written = [body, body]  # what runs on tensors of the backend, and on concrete arrays alone
         BODIES[name] = body
 
         @functools.wraps(body)
         def call(*args, **kwargs):
+            if _settled.issuperset(map(type, args)) and not kwargs and args and type(args[0]) in _concrete:
+                return written[1](*args)
+            if ready(args, kwargs):
+                return written[1](*args, **kwargs)
             abstract = False
             for x in (*args, *kwargs.values()) if kwargs else args:
                 t = type(x)
@@ -54,14 +70,44 @@ def op(tensors=1, sequence=False):
                     kwargs = {k: _tensor(v, k == names[0], sequence) if k in names else v for k, v in kwargs.items()}
             if abstract:
                 return body(*args, **kwargs)
-            return (native[0] or body)(*args, **kwargs)
+            return written[not args or type(args[0]) in _concrete or type(args[0]) is list](*args, **kwargs)
 
-        if name not in _RESERVED:
-            backends.on_load(lambda backend: native.__setitem__(0, getattr(backend, name, None)))
+        def ready(args, kwargs):
+            """Whether the first argument is concrete, and nothing symbolic or in need of conversion is there."""
+            for i, x in enumerate(args):
+                t = type(x)
+                nested = (t is list or t is tuple) and _settled.issuperset(map(type, x))
+                if i == 0:
+                    if not (nested and t is list and _concrete.issuperset(map(type, x)) if sequence else t in _concrete):
+                        return False
+                elif t not in _settled and (i < tensors or not nested):
+                    return False
+            for k, x in kwargs.items():
+                t = type(x)
+                if t not in _settled and (k in names or not (t is list or t is tuple) or not _settled.issuperset(map(type, x))):
+                    return False
+            return bool(args)
+
+        def on_load(backend):
+            written[0] = getattr(backend, name, body) if name not in _RESERVED else body
+            written[1] = backend.eager(written[0])
+            if direct:
+                written[1] = _shortcut(direct, backend.eager(getattr(backend, name)), written[1])
+
+        backends.on_load(on_load)
         OPS[name] = call
         return call
 
     return decorate
+
+
+def _shortcut(direct, primitive, body):
+    def call(*args, **kwargs):
+        if not kwargs and direct(*args):
+            return primitive(*args)
+        return body(*args, **kwargs)
+
+    return call
 
 
 def _tensor(x, first, sequence):
@@ -92,11 +138,22 @@ def _cast(x, dtype):
     return array(x, dtype)
 
 
+_EASY = [np.dtype(name) for name in ("float32", "float16", "int32", "bool")]
+
+
+def _kept(dtype, *others):
+    """Types in which an op computes as they are, when arguments of the types `others` follow one of them."""
+    return frozenset(easy for easy in _EASY if dtype(easy.name, *others) == easy.name)
+
+
 def unary(name, dtype=dtypes.result, doc=None):
     """An elementwise op of one tensor. `dtype` gives the type to compute in: `dtypes.result` (as it is) or `dtypes.to_float`."""
     primitive, predicate = getattr(protocol, name), name in protocol.PREDICATES
+    native, kept = None, _kept(dtype)
 
     def call(x):
+        if type(x) in _concrete and x.dtype in kept:
+            return native(x)
         if isinstance(x, KerasTensor):
             return symbolic.record(call, (x,), {})
         if hasattr(x, "_cornu_value"):
@@ -106,17 +163,29 @@ def unary(name, dtype=dtypes.result, doc=None):
             return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
         return primitive(array(x, wanted))
 
+    def on_load(backend):
+        nonlocal native
+        native = backend.eager(getattr(backend, name))
+
+    backends.on_load(on_load)
     return _named(call, name, doc)
 
 
 def binary(name, dtype=dtypes.result, doc=None):
     """An elementwise op of two tensors that broadcast."""
-    predicate, native = name in protocol.PREDICATES, [None, _NONE, None]
+    predicate = name in protocol.PREDICATES
+    native = primitive = None
+    both = frozenset(easy for easy in _EASY if dtype(easy.name, easy.name) == easy.name)
+    scalars = {int: _kept(dtype, "int"), float: _kept(dtype, "float")}  # a scalar's type -> types that it does not change
 
     def call(x1, x2):
         t1, t2 = type(x1), type(x2)
-        if t1 is t2 and t1 is native[1] and x1.dtype == x2.dtype and x1.dtype in native[2]:
-            return native[0](x1, x2)
+        if t1 in _concrete:
+            if t2 is t1:
+                if x1.dtype == x2.dtype and x1.dtype in both:
+                    return native(x1, x2)
+            elif t2 in scalars and x1.dtype in scalars[t2]:
+                return native(x1, x2)
         if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
             return symbolic.record(call, (x1, x2), {})
         if hasattr(x1, "_cornu_value"):
@@ -132,13 +201,13 @@ def binary(name, dtype=dtypes.result, doc=None):
             x1 = array(x1, wanted)
         elif t2 in (int, float, bool):
             x1 = array(x1, wanted)
-            return (native[0] or getattr(backends.load(), name))(x1, x2 if t2 is not bool else array(x2, wanted))
-        return (native[0] or getattr(backends.load(), name))(array(x1, wanted), array(x2, wanted))
+            return (primitive or getattr(backends.load(), name))(x1, x2 if t2 is not bool else array(x2, wanted))
+        return (primitive or getattr(backends.load(), name))(array(x1, wanted), array(x2, wanted))
 
     def on_load(backend):
-        fast = backend.ARRAY if isinstance(backend.ARRAY, type) else backend.ARRAY[0]
-        safe = frozenset(np.dtype(d) for d in ("float32", "float16", "int32", "bool") if dtype(d, d) == d)  # computed in the type that they have
-        native[:] = [getattr(backend, name), fast, safe]
+        nonlocal native, primitive
+        primitive = getattr(backend, name)
+        native = backend.eager(primitive)
 
     backends.on_load(on_load)
     return _named(call, name, doc)

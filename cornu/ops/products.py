@@ -3,6 +3,7 @@
 import math
 
 import ml_dtypes
+import numpy as np
 
 from cornu import dtypes, settings, shapes
 from cornu.backends import array, canonical, kind
@@ -16,14 +17,26 @@ from cornu.ops.reduce import sum as _sum
 from cornu.ops.shaping import diagonal, expand_dims, moveaxis, swapaxes
 from cornu.shapes import normalize_axes, normalize_axis, unknown
 
-
-def _pair(x1, x2):
-    """Both as tensors of one type; products of int8 give int32."""
-    both = kind(x1) == kind(x2) == "int8"
-    return settle(array(x1), array(x2), dtype="int32" if both else None)[0]
+_FLOAT32 = np.dtype("float32")
 
 
-@op(tensors=2)
+def _pair(x1, x2, dtype=None):
+    """Both as tensors of one type, scalars being weak."""
+    dtype = dtype or canonical(dtypes.result(kind(x1), kind(x2)))
+    return array(x1, dtype), array(x2, dtype)
+
+
+def _wide(*xs):
+    """int32 for products of two tensors of int8, whose sums would not fit."""
+    return "int32" if len(xs) == 2 and all(kind(x) == "int8" for x in xs) else None
+
+
+def _plain_product(x1, x2):
+    """Whether both are matrices of float32 that fit."""
+    return type(x1) is type(x2) and x1.dtype is x2.dtype is _FLOAT32 and x1.ndim == 2 == x2.ndim and x1.shape[1] == x2.shape[0]
+
+
+@op(tensors=2, direct=_plain_product)
 def matmul(x1, x2):
     """Matrix product over the last two axes, the others broadcast; vectors count as a row on the left, a column on the right.
 
@@ -35,7 +48,7 @@ def matmul(x1, x2):
     Raises:
         ValueError: the sizes k differ.
     """
-    x1, x2 = _pair(x1, x2)
+    x1, x2 = _pair(x1, x2, _wide(x1, x2))
     if not x1.ndim or not x2.ndim:
         raise ValueError(f"matmul: wanted one axis at least in each; got {shapes.public(x1.shape)} and {shapes.public(x2.shape)}.")
     row, column = x1.ndim == 1, x2.ndim == 1
@@ -48,7 +61,7 @@ def matmul(x1, x2):
     return p.reshape(out, (*shape[:-2], *(() if row else shape[-2:-1]), *(() if column else shape[-1:])))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def dot(x1, x2):
     """Sum of products over the last axis of `x1` and the last but one of `x2` (the only one of a vector); with a scalar, the product."""
     x1, x2 = _pair(x1, x2)
@@ -97,10 +110,7 @@ def einsum(subscripts, *operands, **kwargs):
     [[11]]
     """
     operands = [array(x) for x in operands]
-    if len(operands) == 2 and kind(operands[0]) == kind(operands[1]) == "int8":
-        operands = settle(*operands, dtype="int32")[0]
-    else:
-        operands = settle(*operands)[0]
+    operands = settle(*operands, dtype=_wide(*operands))[0]
     equation, operands = _explicit(subscripts.replace(" ", ""), operands)
     shapes.einsum(equation, [tuple(x.shape) for x in operands])
     return p.einsum(equation, operands)
@@ -122,14 +132,14 @@ def _explicit(equation, operands):
     return f"{','.join(full)}->{output.replace('...', dots)}", operands
 
 
-@op(tensors=2)
+@op(tensors=0)
 def inner(x1, x2):
     """Sum of products over the last axes."""
     x1, x2 = _pair(x1, x2)
     return multiply(x1, x2) if not x1.ndim or not x2.ndim else tensordot(x1, x2, [[-1], [-1]])
 
 
-@op(tensors=2)
+@op(tensors=0)
 def outer(x1, x2):
     """The products of every element of `x1` with every one of `x2`, both flattened. Shape: (n,) and (m,) -> (n, m)."""
     x1, x2 = _pair(x1, x2)
@@ -144,7 +154,7 @@ def vdot(x1, x2):
     return tensordot(p.reshape(x1, (-1,)), p.reshape(x2, (-1,)), 1)
 
 
-@op(tensors=2)
+@op(tensors=0)
 def kron(x1, x2):
     """Kronecker product: a copy of `x2` times each element of `x1`."""
     x1, x2 = _pair(x1, x2)
@@ -208,12 +218,21 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 # Linear algebra, over the last two axes
 
 
-def _matrix(x, op, square=False):
+def _matrices(x, op, square=False):
     if x.ndim < 2:
         raise ValueError(f"{op}: wanted matrices on the last two axes; got the shape {shapes.public(x.shape)}.")
     if square:
         shapes.same(x.shape[-2], x.shape[-1], f"{op}: the matrices of {shapes.public(x.shape)} must be square")
+
+
+def _matrix(x, op, square=False):
+    """`x` as floats, after a look at its shape."""
+    _matrices(x, op, square)
     return cast(x, canonical(dtypes.to_float(kind(x))))
+
+
+def _float_pair(x1, x2):
+    return _pair(x1, x2, canonical(dtypes.to_float(kind(x1), kind(x2))))
 
 
 def _transposed(x):
@@ -293,7 +312,8 @@ def eigh(x):
 @op(tensors=2)
 def solve(a, b):
     """The x with `a @ x = b`. Shape: a (..., n, n), b (..., n, k) or (n,)."""
-    (a, b), _ = settle(_matrix(a, "solve", True), array(b))
+    _matrices(a, "solve", True)
+    a, b = _float_pair(a, b)
     column = b.ndim == a.ndim - 1
     out = p.solve(a, expand_dims(b, -1) if column else b)
     return p.reshape(out, tuple(out.shape[:-1])) if column else out
@@ -302,7 +322,8 @@ def solve(a, b):
 @op(tensors=2)
 def solve_triangular(a, b, lower=False):
     """The x with `a @ x = b`, for a triangular `a`: the upper one unless `lower`."""
-    (a, b), _ = settle(_matrix(a, "solve_triangular", True), array(b))
+    _matrices(a, "solve_triangular", True)
+    a, b = _float_pair(a, b)
     column = b.ndim == a.ndim - 1
     out = p.triangular_solve(a, expand_dims(b, -1) if column else b, bool(lower))
     return p.reshape(out, tuple(out.shape[:-1])) if column else out
@@ -326,7 +347,8 @@ def _inverted(values, x, rcond):
 @op(tensors=2)
 def lstsq(a, b, rcond=None):
     """The x of least norm for which `|a @ x - b|` is least."""
-    (a, b), _ = settle(_matrix(a, "lstsq"), array(b))
+    _matrices(a, "lstsq")
+    a, b = _float_pair(a, b)
     return matmul(pinv(a, rcond), b)
 
 
@@ -344,7 +366,9 @@ def matrix_rank(x, tol=None):
 @op(tensors=2)
 def cdist(x, y):
     """Euclidean distance of every row of `x` to every row of `y`. Shape: (..., n, d) and (..., m, d) -> (..., n, m)."""
-    (x, y), _ = settle(_matrix(x, "cdist"), array(y))
+    _matrices(x, "cdist")
+    _matrices(y, "cdist")
+    x, y = _float_pair(x, y)
     squares = _sum(square(subtract(expand_dims(x, -2), expand_dims(y, -3))), -1)
     zero = equal(squares, 0)
     return where(zero, 0.0, sqrt(where(zero, 1.0, squares)))
