@@ -16,8 +16,13 @@ from cornu.optimizers.rmsprop import RMSprop
 from cornu.optimizers.schedule_free import ScheduleFreeAdamW
 from cornu.optimizers.sgd import SGD
 
-get, serialize, deserialize = registry.namespace(
+get, _serialize, deserialize = registry.namespace(
     "optimizers",
     [SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, Muon, ScheduleFreeAdamW, LossScaleOptimizer, MultiOptimizer],
     base=Optimizer,
 )
+
+
+def serialize(optimizer):
+    """The config of an optimizer, as files hold it."""
+    return _serialize(optimizer)

@@ -206,7 +206,12 @@ class CosineDecayRestarts(LearningRateSchedule):
         return ((1 - self.alpha) * cosine + self.alpha) * self.initial_learning_rate
 
 
-_, serialize, deserialize = registry.namespace(
+_, _serialize, deserialize = registry.namespace(
     "optimizers.schedules",
     [ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay, CosineDecayRestarts],
 )
+
+
+def serialize(learning_rate_schedule):
+    """The config of a schedule, as files hold it."""
+    return _serialize(learning_rate_schedule)
