@@ -50,6 +50,8 @@ ORDER = (  # parts of equal rank on one line
     "utils",
     "preprocessing",
     "datasets",
+    "automatic",
+    "api",
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts.split()}
 
