@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 PEERS ?= keras
 SOURCES := $(shell find cornu -type f ! -name '*.pyc')
+SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test check types quick bench format lines clean
@@ -20,7 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.tools $(ORACLE)/.installed
-	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m pytest
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m pytest $(SIDE)
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .
@@ -40,6 +41,7 @@ format: $(VENV)/.tools
 
 bench: $(VENV)/.tools $(ORACLE)/.installed
 	$(BIN)/python benchmarks/fit.py --oracle $(ORACLE) --peers $(PEERS)
+	$(BIN)/python benchmarks/ops.py --oracle $(ORACLE)
 	$(BIN)/python benchmarks/ops_traps.py
 
 lines:

@@ -19,7 +19,7 @@ import sys
 import time
 
 import numpy as np
-from measuring import save
+from measuring import oracle, save
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BATCH = {"mlp": 32, "cnn": 64, "tiny": 32}
@@ -141,7 +141,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("workloads", nargs="*", default=[], help="mlp, cnn, tiny; by default all")
     parser.add_argument("--peers", nargs="*", default=["keras", "torch"], choices=["keras", "torch"])
-    parser.add_argument("--oracle", default=os.environ.get("CORNU_ORACLE") or os.path.join(ROOT, ".venv-oracle"))
+    parser.add_argument("--oracle")
     parser.add_argument("--mnist", help="mnist.npz, for real data in place of random numbers")
     parser.add_argument("--repeats", type=int, default=3, help="fits measured in a process")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each library, by turns")
@@ -151,16 +151,18 @@ def main():
     if given.measure:
         print(json.dumps(measure(given.measure, workloads[0], given.mnist, given.repeats)))
         return
-    oracle = given.oracle if os.path.isfile(given.oracle) else os.path.join(given.oracle, "bin", "python")
-    if given.peers and not os.path.isfile(oracle):
-        parser.error(f"--oracle: no python at {oracle}. Give an environment that has keras, jax and torch, or --peers with nothing after it.")
+    peer = oracle(given.oracle)
+    if given.peers and not peer:
+        parser.error(
+            f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has keras, jax and torch, or --peers with nothing after it."
+        )
     found = {}
     print(f"{'':24s}{'CPU ms/step':>12s}{'wall':>9s}{'CPU ratio':>11s}{'wall':>7s}{'first fit s':>13s}{'peak MB':>9s}")
     for workload in workloads:
         libraries, rounds = ["ours", *given.peers], {}
         for _ in range(given.rounds):  # by turns, since the machine may be busier at one time than at another
             for library in libraries:
-                row = in_its_own_process(library, workload, sys.executable if library == "ours" else oracle, given)
+                row = in_its_own_process(library, workload, sys.executable if library == "ours" else peer, given)
                 rounds.setdefault(library, []).append(row)
         rows = {library: {key: min(row[key] for row in rows) for key in rows[0]} for library, rows in rounds.items()}
         for library, row in rows.items():

@@ -34,6 +34,13 @@ def rates():
     return 2 * n**3 / milliseconds(jax.jit(lambda x: x @ x), matrix), 8 * long.size / milliseconds(jax.jit(lambda x: x + 1), long)
 
 
+def oracle(given=None):
+    """The interpreter that has Keras: of the environment `given`, else of `CORNU_ORACLE`, else of `.venv-oracle`; None where there is none."""
+    path = given or os.environ.get("CORNU_ORACLE") or os.path.join(os.path.dirname(os.path.dirname(RESULTS)), ".venv-oracle")
+    python = path if os.path.isfile(path) else os.path.join(path, "bin", "python")
+    return python if os.path.isfile(python) else None
+
+
 def machine():
     """The processor, the cores that this process may use, and the system."""
     name = platform.processor() or platform.machine()
