@@ -4,6 +4,7 @@ from cornu.saving.dispatch import load_model as load_model
 from cornu.saving.dispatch import load_weights as load_weights
 from cornu.saving.dispatch import save_model as save_model
 from cornu.saving.dispatch import save_weights as save_weights
+from cornu.saving.editor import KerasFileEditor as KerasFileEditor
 from cornu.serialization import CorruptFileError as CorruptFileError
 from cornu.serialization import CustomObjectScope as CustomObjectScope
 from cornu.serialization import UnsafeFileError as UnsafeFileError

@@ -68,7 +68,7 @@ def paid_for(deferred, numbers):
             raise UnsafeFileError(f"the variable {variable.path!r} of shape {variable.shape} is larger than the file, which holds {numbers:,} numbers.")
 
 
-def read_weights(path, model, skip_mismatch=False, inside=False):
+def read_weights(path, model, skip_mismatch=False, inside=False, objects_to_skip=None):
     """Give `model` the weights of a `.weights.h5` file, or of a `.keras` file."""
     import h5py
 
@@ -81,7 +81,7 @@ def read_weights(path, model, skip_mismatch=False, inside=False):
         source, size = path, limits.opened(path)
     with h5py.File(source, "r") as file:
         limits.check_hdf5(file, size)
-        weights.read(file, model, skip_mismatch)
+        weights.read(file, model, skip_mismatch, objects_to_skip)
 
 
 def write_weights(model, path):

@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from cornu.saving import archive, atomic, hdf5, limits
+from cornu.saving import archive, atomic, hdf5, limits, shards
 from cornu.serialization import CorruptFileError
 
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -90,17 +90,28 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
 
 def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
-    """Write the weights of `model`, and the optimizer's state, to a `.weights.h5` file.
+    """Write the weights of `model`, and the optimizer's state, to a `.weights.h5` file, or to several of limited size.
+
+    Args:
+        model: the model.
+        filepath: ends in .weights.h5; with `max_shard_size` in .weights.json, a list of the files beside it.
+        overwrite: whether a file that exists is replaced.
+        max_shard_size: GB (2**30 bytes) that a file holds at most, where a single array is not larger; None for one file.
 
     Raises:
-        ValueError: another ending, or the model has no weights yet.
+        ValueError: another ending, or a size that is not above 0.
         FileExistsError: it exists, and `overwrite` is False.
     """
-    if max_shard_size is not None:
-        raise ValueError("save_weights: max_shard_size is not supported; leave it out, all weights go into one file.")
     if kwargs:
         raise TypeError(f"save_weights has no argument {next(iter(kwargs))!r}.")
     path = _to_write(filepath, overwrite, "save_weights")
+    if max_shard_size is not None:
+        if isinstance(max_shard_size, bool) or not isinstance(max_shard_size, (int, float)) or not max_shard_size > 0:
+            raise ValueError(f"save_weights: max_shard_size must be a number of GB above 0, or None; got {max_shard_size!r}.")
+        if not path.endswith(".weights.json"):
+            raise ValueError(f"save_weights: with max_shard_size the file must end in .weights.json; got {path!r}.")
+        shards.write(model, path, max_shard_size)
+        return
     if not path.endswith(".weights.h5"):
         raise ValueError(f"save_weights: the file must end in .weights.h5; got {path!r}.")
     with atomic.replacing(path) as beside:
@@ -112,23 +123,29 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
 
     Args:
         model: a model that is built.
-        filepath: a `.weights.h5`, `.keras` or `.h5` file; of Keras 2 too.
+        filepath: a `.weights.h5`, `.weights.json`, `.keras` or `.h5` file; of Keras 2 too.
         skip_mismatch: whether layers whose weights do not fit are left as they are, with a warning.
         by_name: for `.h5` of the older layout, whether layers are found by their names in place of their order.
+        objects_to_skip: layers, or names or paths of layers, whose weights stay as they are; not for the older layout.
 
     Raises:
         ValueError: the weights do not fit; `UnsafeFileError`, `CorruptFileError` as in `load_model`.
     """
+    skipped = kwargs.pop("objects_to_skip", None)
+    if skipped is not None and (isinstance(skipped, str) or not hasattr(skipped, "__iter__")):
+        raise ValueError(f"load_weights: objects_to_skip must be a list of layers, or of their names; got {skipped!r}.")
     if kwargs:
         raise TypeError(f"load_weights has no argument {next(iter(kwargs))!r}.")
     path = os.fspath(filepath)
-    if path.endswith(".json"):
-        raise ValueError(f"load_weights: {path} lists shards, which are not supported: save the weights again without max_shard_size.")
     with limits.reading(path, into_a_model=True):
         size = limits.opened(path)
-        if _format(path) == "zip":
-            archive.read_weights(path, model, skip_mismatch, inside=True)
+        if path.endswith(".json"):
+            shards.read(path, model, skip_mismatch, skipped)
+        elif _format(path) == "zip":
+            archive.read_weights(path, model, skip_mismatch, True, skipped)
         elif not hdf5.read_file(path, size, model, skip_mismatch, by_name):
             if by_name:
                 raise CorruptFileError("by_name=True needs the older layout of weights (`layer_names`), which this file has not.")
-            archive.read_weights(path, model, skip_mismatch)
+            archive.read_weights(path, model, skip_mismatch, False, skipped)
+        elif skipped:
+            raise limits.MismatchError("objects_to_skip is for files of the newer layouts; this one has the older layout of `.h5` files.")

@@ -128,19 +128,50 @@ def write(file, model, optimizer=True):
             continue
         group = file.create_group(f"{path}/vars" if path else "vars")
         group.attrs["name"] = item.name
-        if isinstance(item, SeedGenerator):
-            Store(group, path)["0"] = item.state.numpy()
-        else:
-            item.save_own_variables(Store(group, path))
+        _fill(Store(group, path), item)
 
 
-def read(file, model, skip_mismatch=False):
-    """Give the weights in the HDF5 group `file` to `model`.
+def _fill(store, item):
+    if isinstance(item, SeedGenerator):
+        store["0"] = item.state.numpy()
+    else:
+        item.save_own_variables(store)
+
+
+def values_of(model):
+    """(place in a file, name, arrays by key) of everything in `model` that has state."""
+    for path, item in saveables(model):
+        found = {}
+        _fill(found, item)
+        yield f"{path}/vars" if path else "vars", item.name, {key: np.asarray(value) for key, value in found.items()}
+
+
+def collect(file, groups):
+    """Add the data sets of a file to `groups`: place of a `vars` group -> key -> data set."""
+    stack = [("", file)]
+    while stack:
+        place, group = stack.pop()
+        for name, item in group.items():
+            where = f"{place}/{name}" if place else name
+            if name == "vars":
+                groups.setdefault(where, {}).update(item.items() if hasattr(item, "items") else {})
+            elif hasattr(item, "items"):
+                stack.append((where, item))
+
+
+def _skipped(item, path, objects_to_skip):
+    return any(item is one or one in (item.name, path) for one in objects_to_skip or () if isinstance(one, str) or item is one)
+
+
+def read(file, model, skip_mismatch=False, objects_to_skip=None):
+    """Give the weights in the HDF5 group `file` to `model`, all but those of `objects_to_skip`: layers, their names or paths.
 
     Raises:
         ValueError: variables are missing or have other shapes; without `skip_mismatch`.
     """
     for path, item in saveables(model):
+        if _skipped(item, path, objects_to_skip):
+            continue
         place = f"{path}/vars" if path else "vars"
         group = file[place] if place in file else {}
         store = Store(group, place)
