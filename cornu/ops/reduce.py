@@ -138,7 +138,8 @@ def var(x, axis=None, keepdims=False):
     """The mean along `axis` of the squared distances from the mean."""
     dtype, axes = canonical(dtypes.to_float(kind(x))), _axes(axis, x, "var")
     x = cast(x, "float32" if dtype in _HALVES else dtype)
-    return cast(_mean(square(_abs(subtract(x, _mean(x, axes, True)))), axes, keepdims), dtype)
+    distance = subtract(x, _mean(x, axes, True))
+    return cast(_mean(square(_abs(distance) if dtype in dtypes.COMPLEX else distance), axes, keepdims), dtype)
 
 
 @op
@@ -247,7 +248,7 @@ def _running(primitive, x, axis, dtype, name):
     return primitive(x, normalize_axis(axis, x.ndim, name))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Whether all elements are close; see `isclose`."""
     return all(isclose(x1, x2, rtol, atol, equal_nan))
