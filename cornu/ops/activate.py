@@ -9,6 +9,7 @@ from cornu.ops.dispatch import OPS, op
 from cornu.ops.elementwise import (
     abs,
     add,
+    clip,
     divide,
     erf,
     exp,
@@ -182,7 +183,7 @@ OPS.update(swish=silu, hard_swish=hard_silu)
 @op
 def hard_tanh(x):
     """Clip each element to the range -1 to 1."""
-    return minimum(maximum(x, -1), 1)
+    return clip(x, -1, 1)
 
 
 @op

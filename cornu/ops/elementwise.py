@@ -90,10 +90,16 @@ logical_xor = binary("logical_xor", _bool, doc="Whether exactly one is true, ele
 bitwise_and = binary("bitwise_and", doc="The bits that both integers have.")
 bitwise_or = binary("bitwise_or", doc="The bits that one integer at least has.")
 bitwise_xor = binary("bitwise_xor", doc="The bits that exactly one of the integers has.")
-left_shift = bitwise_left_shift = binary("left_shift", doc="The bits of `x1` moved up by `x2` places.")
-right_shift = bitwise_right_shift = binary("right_shift", doc="The bits of `x1` moved down by `x2` places.")
+left_shift = bitwise_left_shift = binary("left_shift", _number, doc="The bits of `x1` moved up by `x2` places.")
+right_shift = bitwise_right_shift = binary("right_shift", _number, doc="The bits of `x1` moved down by `x2` places.")
 nextafter = binary("nextafter", _float, doc="The next number after `x1` towards `x2`.")
 OPS.update(absolute=abs, bitwise_invert=bitwise_not, bitwise_left_shift=left_shift, bitwise_right_shift=right_shift, conjugate=conj, true_divide=divide)
+
+
+def _both(x1, x2, dtype=dtypes.result):
+    """Both as tensors of the type that `dtype` gives, scalars being weak; and that type."""
+    wanted = canonical(dtype(kind(x1), kind(x2)))
+    return array(x1, wanted), array(x2, wanted), wanted
 
 
 @op
@@ -140,7 +146,15 @@ def clip(x, x_min, x_max):
     >>> ops.clip([-1.0, 0.5, 3.0], 0, 1).tolist()
     [0.0, 0.5, 1.0]
     """
-    return minimum(maximum(x, x_min), x_max)
+    return minimum(maximum(x, _within(x_min, kind(x))), _within(x_max, kind(x)))
+
+
+def _within(limit, dtype):
+    """A whole number as `dtype` can hold it: a limit of -1 is one of 0 for unsigned integers."""
+    if type(limit) is not int or not dtypes.is_integer(dtype):
+        return limit
+    info = np.iinfo(dtype)
+    return min(max(limit, int(info.min)), int(info.max))
 
 
 @op
@@ -152,7 +166,8 @@ def exp2(x):
 @op
 def cbrt(x):
     """The real cube root of each element, of negative ones too."""
-    return multiply(sign(x), power(abs(cast(x, dtypes.to_float(kind(x)))), 1 / 3))
+    x = cast(x, canonical(dtypes.to_float(kind(x))))
+    return multiply(sign(x), power(abs(x), 1 / 3))
 
 
 @op
@@ -231,59 +246,64 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     return where(isneginf(x), -largest if neginf is None else neginf, x)
 
 
-@op(tensors=2)
+@op(tensors=0)
 def divide_no_nan(x1, x2):
     """`x1 / x2`, and 0 where `x2` is 0."""
-    (x1, x2), _ = settle(x1, x2, dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
+    x1, x2, _ = _both(x1, x2, _float)
     zero = equal(x2, 0)
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def hypot(x1, x2):
     """`sqrt(x1**2 + x2**2)`, without overflow."""
-    (x1, x2), dtype = settle(abs(x1), abs(x2), dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
+    x1, x2, _ = _both(x1, x2, _float)
+    x1, x2 = abs(x1), abs(x2)
     large, small = maximum(x1, x2), minimum(x1, x2)
     ratio = divide(small, where(equal(large, 0), 1.0, large))
     return multiply(large, sqrt(add(1.0, square(ratio))))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def heaviside(x1, x2):
     """0 where `x1` is negative, 1 where it is positive, `x2` where it is 0."""
-    (x1, x2), dtype = settle(x1, x2, dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
+    x1, x2, dtype = _both(x1, x2, _float)
     return where(equal(x1, 0), x2, where(isnan(x1), x1, cast(greater(x1, 0), dtype)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def logaddexp(x1, x2):
     """`log(exp(x1) + exp(x2))`, without overflow."""
-    (x1, x2), _ = settle(x1, x2, dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
+    x1, x2, _ = _both(x1, x2, _float)
     top, difference = maximum(x1, x2), subtract(x1, x2)
     return where(isnan(difference), add(x1, x2), add(top, log1p(exp(negative(abs(where(isnan(difference), 0.0, difference)))))))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def logaddexp2(x1, x2):
     """`log2(2**x1 + 2**x2)`, without overflow."""
+    x1, x2, _ = _both(x1, x2, _float)
     return divide(logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def fmax(x1, x2):
     """The larger of `x1` and `x2`; where one is NaN, the other."""
+    x1, x2, _ = _both(x1, x2)
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def fmin(x1, x2):
     """The smaller of `x1` and `x2`; where one is NaN, the other."""
+    x1, x2, _ = _both(x1, x2)
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def fmod(x1, x2):
     """The remainder of `x1 / x2`, with the sign of `x1`."""
+    x1, x2, _ = _both(x1, x2, _number)
     return multiply(sign(x1), mod(abs(x1), abs(x2)))
 
 
@@ -294,12 +314,10 @@ def ldexp(x1, x2):
     return multiply(cast(x1, dtype), exp2(cast(x2, dtype)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Whether `|x1 - x2| <= atol + rtol * |x2|`, element by element; equal infinities are close, NaN are not unless `equal_nan`."""
-    (x1, x2), dtype = settle(x1, x2)
-    if not dtypes.is_float(dtype):
-        (x1, x2), _ = settle(x1, x2, dtype=canonical(dtypes.to_float(dtype)))
+    x1, x2, _ = _both(x1, x2, _float)
     near = less_equal(abs(subtract(x1, x2)), add(multiply(abs(x2), rtol), atol))
     near = where(logical_and(isfinite(x1), isfinite(x2)), near, equal(x1, x2))
     return logical_or(near, logical_and(isnan(x1), isnan(x2))) if equal_nan else near

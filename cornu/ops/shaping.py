@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cornu import shapes
-from cornu.backends import array, kind, numpy
+from cornu import dtypes, shapes
+from cornu.backends import array, canonical, kind, numpy
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op, settle
 from cornu.ops.elementwise import where
@@ -229,9 +229,11 @@ def dstack(xs):
     return concatenate([p.reshape(x, (*x.shape, 1)) if x.ndim == 2 else x for x in xs], 2)
 
 
-@op(tensors=2)
+@op(tensors=0)
 def append(x1, x2, axis=None):
     """`x2` after `x1` along `axis`; both flattened by default."""
+    dtype = canonical(dtypes.result(kind(x1), kind(x2)))
+    x1, x2 = array(x1, dtype), array(x2, dtype)
     return concatenate([ravel(x1), ravel(x2)]) if axis is None else concatenate([x1, x2], axis)
 
 

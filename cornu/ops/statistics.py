@@ -10,6 +10,8 @@ from cornu.backends import protocol as p
 from cornu.ops import control
 from cornu.ops.dispatch import op, settle
 from cornu.ops.elementwise import (
+    _both,
+    _number,
     abs,
     add,
     ceil,
@@ -189,25 +191,25 @@ def vander(x, N=None, increasing=False):
     if unknown(count):
         return shapes.Spec((count, count), kind(x))
     powers = np.arange(count) if increasing else np.arange(count)[::-1]
-    return power(expand_dims(x, -1), array(powers.astype("int32")))
+    return power(expand_dims(x, -1), array(powers, "int32" if kind(x) == "bool" else kind(x)))
 
 
-@op(tensors=2)
+@op(tensors=0)
 def gcd(x1, x2):
     """The greatest common divisor, element by element (Euclid)."""
-    (x1, x2), dtype = settle(x1, x2)
+    x1, x2, dtype = _both(x1, x2, _number)
     if not dtypes.is_integer(dtype):
         raise ValueError(f"gcd: wanted integers; got {dtype}.")
-    x1, x2 = array(x1, dtype), array(x2, dtype)
     shape = shapes.broadcast(tuple(x1.shape), tuple(x2.shape), op="gcd")
     state = abs(p.broadcast_to(x1, shape)), abs(p.broadcast_to(x2, shape))
     step = lambda a, b: (where(equal(b, 0), a, b), where(equal(b, 0), b, mod(a, where(equal(b, 0), 1, b))))
     return control.while_loop(lambda a, b: _any(b), step, state)[0]
 
 
-@op(tensors=2)
+@op(tensors=0)
 def lcm(x1, x2):
     """The least common multiple, element by element."""
+    x1, x2, _ = _both(x1, x2, _number)
     common = gcd(x1, x2)
     zero = equal(common, 0)
     return where(zero, 0, abs(multiply(floor_divide(x1, where(zero, 1, common)), x2)))
