@@ -23,7 +23,7 @@ import tempfile
 import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
-_process = None
+_processes = {}  # Keras's backend -> the process that serves it
 _home = tempfile.TemporaryDirectory(prefix="cornu-oracle-")  # Keras writes a keras.json when it starts
 
 
@@ -38,12 +38,13 @@ def interpreter():
     return path if path.exists() else None
 
 
-def run(code, timeout=300, **values):
-    """Execute `code` under Keras on JAX.
+def run(code, timeout=300, backend="jax", **values):
+    """Execute `code` under Keras.
 
     Args:
         code: Python text; it fills the dict `out`.
         timeout: seconds after which the process is given up.
+        backend: Keras's; "numpy" has no gradients, and is quick for many small cases since it compiles nothing.
         values: NumPy arrays, numbers, text, lists and dicts that the snippet sees by these names.
 
     Returns:
@@ -52,7 +53,7 @@ def run(code, timeout=300, **values):
     Raises:
         OracleError: the snippet raised, or took too long.
     """
-    process = _serving()
+    process = _serving(backend)
     _send(process.stdin, {"code": code, "values": values})
     ready, _, _ = select.select([process.stdout], [], [], timeout)
     if not ready:
@@ -69,29 +70,28 @@ def run(code, timeout=300, **values):
 
 def close():
     """End the oracle's process; the next `run` starts another."""
-    global _process
-    if _process is not None:
-        _process.kill()
-        _process.wait()
-        _process.stdin.close()
-        _process.stdout.close()
-        _process = None
+    while _processes:
+        _, process = _processes.popitem()
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
-def _serving():
-    global _process
-    if _process is None or _process.poll() is not None:
+def _serving(backend):
+    process = _processes.get(backend)
+    if process is None or process.poll() is not None:
         python = interpreter()
         if python is None:
             left_out = os.environ.get("CORNU_ORACLE") == "none"
             reason = "no oracle: `make test` puts the newest Keras into .venv-oracle, or set CORNU_ORACLE to a Python that has it"
             (pytest.fail if os.environ.get("CI") and not left_out else pytest.skip)("CORNU_ORACLE=none" if left_out else reason)
-        environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore", "KERAS_HOME": _home.name}
+        environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore", "KERAS_HOME": _home.name}
         environment.pop("PYTHONPATH", None)
         server = [str(python), str(_ROOT / "tests" / "oracle_server.py")]
-        _process = subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0)
+        process = _processes[backend] = subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0)
         atexit.register(close)
-    return _process
+    return process
 
 
 def _send(stream, message):
