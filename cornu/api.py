@@ -1,11 +1,11 @@
 """A model that configures itself from the data.
 
-    from cornu.api import Keras
+from cornu.api import Keras
 
-    keras = Keras()
-    keras.fit(x_train, y_train)
-    score = keras.evaluate(x_test, y_test)
-    keras.predict(x_test)
+keras = Keras()
+keras.fit(x_train, y_train)
+score = keras.evaluate(x_test, y_test)
+keras.predict(x_test)
 """
 
 import json
@@ -158,7 +158,8 @@ class Keras:
 
     def predict(self, x, batch_size=None, verbose: int | str = 0):
         """The answers for `x`, in the form of the labels of `fit`: classes, rows of zeros and ones, or numbers."""
-        return self._targets.decode(self._outputs(x, batch_size, verbose))
+        outputs = self._outputs(x, batch_size, verbose)
+        return self._targets.decode(outputs)
 
     def predict_proba(self, x, batch_size=None, verbose: int | str = 0):
         """The probability of each class (samples, classes), in the order of `classes`; of each mark for a task of several.

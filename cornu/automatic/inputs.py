@@ -44,7 +44,9 @@ class Inputs:
         else:
             array = _array(x, None)
         _check_values(array, columns)
-        chosen, why = _kind_of(array) if kind is None else (kind, "as you said")
+        chosen, why = (kind, "as you said") if kind is not None else _kind_of(array)
+        if kind is None and columns is None and _rows_of_many_lengths(x):
+            chosen, why = "tokens", "lists of whole numbers of many lengths"
         if columns is not None and kind is None:
             chosen, why = "table", f"a data frame of {len(columns)} columns" + (f", {len(categories)} of them one-hot" if categories else "")
         array = _shaped(array, chosen)
@@ -124,8 +126,8 @@ def _array(x, steps):
         raise TypeError(f"Keras: x must be an array, a list, a tensor or a data frame, with a row for each sample; got {type(x).__name__}.")
     if hasattr(x, "__next__") or (hasattr(x, "__getitem__") and hasattr(x, "on_epoch_end")):
         raise TypeError("Keras: x must be data in memory, for the model is made from all of it; got batches. With batches, compile a Sequential yourself.")
-    rows = list(x) if isinstance(x, (list, tuple)) or getattr(getattr(x, "dtype", None), "kind", "") == "O" else None
-    if rows and all(hasattr(row, "__len__") and not isinstance(row, str) for row in rows) and _ragged(rows):
+    rows = _rows_of_many_lengths(x)
+    if rows:
         if not all(np.issubdtype(np.asarray(row).dtype, np.integer) for row in rows if len(row)):
             raise ValueError("Keras: the rows of x have unequal lengths, and are not whole numbers that name words: make them equal.")
         longest = steps or min(LONGEST, max(len(row) for row in rows))
@@ -149,8 +151,14 @@ def _array(x, steps):
     return array[:, None] if array.ndim == 1 else array
 
 
-def _ragged(rows):
-    return isinstance(rows[0], (list, tuple, np.ndarray)) and len({np.shape(row) if isinstance(row, np.ndarray) else len(row) for row in rows}) > 1
+def _rows_of_many_lengths(x):
+    """The rows of `x`, where it is a list (or an array of objects) of lists or arrays that are not all of one length; else None."""
+    if not isinstance(x, (list, tuple)) and getattr(getattr(x, "dtype", None), "kind", "") != "O":
+        return None
+    rows = list(x)
+    if not all(isinstance(row, (list, tuple, np.ndarray)) for row in rows) or len({len(row) for row in rows}) < 2:
+        return None
+    return rows
 
 
 def _check_values(array, columns):
@@ -168,7 +176,11 @@ def _check_values(array, columns):
 def _kind_of(array):
     """The kind of an array, and why."""
     if array.ndim == 2:
-        return ("tokens", "whole numbers of one large range in every column: words by number") if _are_tokens(array) else ("table", "two axes: samples and columns")
+        return (
+            ("tokens", "whole numbers of one large range in every column: words by number")
+            if _are_tokens(array)
+            else ("table", "two axes: samples and columns")
+        )
     if array.ndim == 4:
         return "image", "four axes: samples, height, width, channels"
     if array.ndim == 3 and (array.dtype == np.uint8 or (array.shape[1] == array.shape[2] and array.shape[1] >= 8)):
