@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import sys
 
@@ -9,11 +10,13 @@ from cornu import scopes, shapes, tree
 from cornu.backends import cost
 from cornu.shapes import Spec
 
-_WIDTHS = {"Layer (type)": 0.36, "Output Shape": 0.27, "Param #": 0.15, "FLOPs": 0.13, "Connected to": 0.25, "Trainable": 0.08}
+_WIDTHS = {"Layer (type)": 0.36, "Output Shape": 0.27, "Param #": 0.15, "FLOPs": 0.13, "Connected to": 0.25, "Trainable": 0.13}
 
 
 def print_summary(model, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None):
     """Print the table of `model`; the arguments are those of `Model.summary`."""
+    if print_fn is not None and not callable(print_fn):
+        raise ValueError(f"summary: print_fn must be a function of a text; got {print_fn!r}.")
     text = summary_text(model, line_length, positions, expand_nested, show_trainable, layer_range, color=print_fn is None and sys.stdout.isatty())
     (print_fn or print)(text)
 
@@ -29,22 +32,27 @@ def summary_text(model, line_length=None, positions=None, expand_nested=False, s
     columns = ["Layer (type)", "Output Shape", "Param #", "FLOPs"]
     columns += ["Connected to"] if connected else []
     columns += ["Trainable"] if show_trainable else []
+    _check(line_length, positions, layer_range)
+    if positions is not None and len(positions) == len(columns) - 1:  # made for the table of Keras, which has no FLOPs
+        columns.remove("FLOPs")
+    if positions is not None and len(positions) != len(columns):
+        raise ValueError(f"summary: positions must say where each of the {len(columns)} columns ends ({', '.join(columns)}); got {list(positions)}.")
     if line_length is None:
         line_length = min(shutil.get_terminal_size((100 if connected else 80, 24)).columns, 120) if sys.stdout.isatty() else 100 if connected else 80
         if "COLUMNS" in os.environ and os.environ["COLUMNS"].isdigit():
             line_length = int(os.environ["COLUMNS"])
     table = Table(width=line_length, header_style="bold", show_lines=True)
-    shares = positions or _shares(columns)
+    shares = _shares(columns) if positions is None else _widths(positions, line_length)
     for column, share in zip(columns, shares):
         right = column in ("Param #", "FLOPs")
         table.add_column(
             column, justify="right" if right else "center" if column == "Trainable" else "left", width=max(5, int(line_length * share) - 3), overflow="fold"
         )
-    total = 0
+    counted = {id(layer): _flops(layer, node) for layer, _, node in _rows(model, False, None)}
     for layer, depth, node in _rows(model, expand_nested, layer_range):
-        flops = _flops(layer, node)
-        total += flops if depth == 0 else 0
+        flops = counted[id(layer)] if depth == 0 else _flops(layer, node)
         cells = [("   " * depth + ("└ " if depth else "")) + f"{layer.name} ({_type(layer)})", _shape_text(layer, node), _parameters(layer), _short(flops)]
+        cells = cells if "FLOPs" in columns else cells[:3]
         cells += [", ".join(_sources(node)) or "-"] if connected else []
         cells += (
             ["Y" if getattr(layer, "trainable", True) and getattr(layer, "weights", None) else "N" if getattr(layer, "weights", None) else "-"]
@@ -56,9 +64,27 @@ def summary_text(model, line_length=None, positions=None, expand_nested=False, s
     console = Console(file=out, width=line_length, force_terminal=color, color_system="standard" if color else None, highlight=False, legacy_windows=False)
     console.print(Text(f'Model: "{model.name}"', style="bold"))
     console.print(table)
-    for line in _totals(model, total):
+    for line in _totals(model, sum(counted.values())):
         console.print(Text(f" {line}"))
     return out.getvalue().rstrip("\n")
+
+
+def _check(line_length, positions, layer_range):
+    if line_length is not None and (isinstance(line_length, bool) or not hasattr(line_length, "__index__") or line_length < 40):
+        raise ValueError(f"summary: line_length must be an integer of at least 40, or None; got {line_length!r}.")
+    if positions is not None:
+        numbers = isinstance(positions, (list, tuple)) and all(isinstance(p, (int, float)) and p > 0 for p in positions)
+        if not numbers or any(a >= b for a, b in zip(positions, positions[1:])):
+            raise ValueError(f"summary: positions must be a list that rises, where the columns end; got {positions!r}.")
+    if layer_range is not None:
+        if not isinstance(layer_range, (list, tuple)) or len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
+            raise ValueError(f"summary: layer_range must be the names of two layers, or regular expressions for them; got {layer_range!r}.")
+
+
+def _widths(positions, line_length):
+    """The share of each column from where the columns end, as fractions or in characters."""
+    ends = [p / line_length for p in positions] if positions[-1] > 1 else list(positions)
+    return [b - a for a, b in zip([0, *ends], ends)]
 
 
 def _shares(columns):
@@ -86,10 +112,10 @@ def _rows(model, expand_nested, layer_range, depth=0):
         uses.setdefault(id(node.operation), node)
     operations = model.layers if hasattr(model, "_stack") or graph is None else graph.operations
     if layer_range is not None and depth == 0:
-        first, last = ([i for i, op in enumerate(operations) if op.name == name] for name in layer_range)
+        first, last = ([i for i, op in enumerate(operations) if re.fullmatch(name, op.name)] for name in layer_range)
         if not first or not last:
             raise ValueError(f"summary: layer_range {tuple(layer_range)} names no layers of the model; they are {', '.join(op.name for op in operations)}.")
-        operations = operations[first[0] : last[0] + 1]
+        operations = operations[min(first) : max(last) + 1]
     for operation in operations:
         yield operation, depth, uses.get(id(operation))
         if expand_nested and hasattr(operation, "layers"):
