@@ -83,6 +83,11 @@ def standardize(dtype):
     return name
 
 
+def size_in_bytes(dtype):
+    """Bytes of one element, for instance 2 for "bfloat16"."""
+    return 1 if dtype == "bool" else int("".join(c for c in dtype.split("_")[0] if c.isdigit())) // 8
+
+
 def is_float(dtype):
     return dtype in FLOATS
 

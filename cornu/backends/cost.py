@@ -130,11 +130,11 @@ _FLOPS = {
     **dict.fromkeys("max_pool sum_pool".split(), _pool),
     **dict.fromkeys("sum prod max min any all argmax argmin cumsum cumprod".split(), _inputs),
     **dict.fromkeys("sort argsort top_k fft ifft".split(), _sorted),
-    **dict.fromkeys("cholesky qr svd eigh solve triangular_solve inv det".split(), _cubic),
+    **dict.fromkeys("cholesky qr lu svd eigh eig solve triangular_solve inv det".split(), _cubic),
     "scatter": _updates,
 }
 _FREE = frozenset("reshape stop_gradient".split())  # neither compute nor move
-_CONTROL = frozenset("cond while_loop scan vectorize custom_gradient remat".split())
+_CONTROL = frozenset("cond while_loop scan vectorize custom_gradient remat jvp".split())
 
 
 def elementwise(name, *args, dtype):

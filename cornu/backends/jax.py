@@ -295,6 +295,10 @@ def pad(x, widths, value):
     return lax.pad(x, jnp.asarray(value, x.dtype), [(low, high, 0) for low, high in widths])
 
 
+def bitcast(x, dtype):
+    return x.view(dtype)
+
+
 def dilate(x, steps):
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, step - 1) for step in steps])
 
@@ -576,8 +580,29 @@ cholesky, inv, det, solve = jnp.linalg.cholesky, jnp.linalg.inv, jnp.linalg.det,
 fft, ifft = jnp.fft.fft, jnp.fft.ifft
 
 
-def qr(x):
-    return tuple(jnp.linalg.qr(x))
+def qr(x, complete):
+    return tuple(jnp.linalg.qr(x, "complete" if complete else "reduced"))
+
+
+def lu(x):
+    factors, pivots, _ = lax.linalg.lu(x)
+    return factors, pivots
+
+
+@jax.custom_jvp
+def eig(x):
+    return tuple(jnp.linalg.eig(x))
+
+
+@eig.defjvp
+def _eig_forward(primals, tangents):
+    """JAX has no derivative of it. Vectors are determined up to a phase: this is for functions that do not depend on it."""
+    w, v = eig(*primals)
+    turned = jnp.linalg.solve(v, tangents[0].astype(v.dtype) @ v)
+    gaps = w[..., None, :] - w[..., :, None]
+    change = v @ jnp.where(gaps == 0, 0, turned / jnp.where(gaps == 0, 1, gaps))
+    length = jnp.real(jnp.sum(jnp.conj(v) * change, -2, keepdims=True))
+    return (w, v), (jnp.diagonal(turned, axis1=-2, axis2=-1), change - v * length)
 
 
 def svd(x, full_matrices, compute_uv):
@@ -616,6 +641,10 @@ def vectorize(function, in_axes):
 
 def custom_gradient(function, arguments):
     return jax.custom_gradient(function)(*arguments)
+
+
+def jvp(function, primals, tangents, has_aux):
+    return jax.jvp(function, primals, tangents, has_aux)
 
 
 def remat(function, arguments):

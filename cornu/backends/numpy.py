@@ -164,6 +164,34 @@ def custom_gradient(function, arguments):
     return tree.pack_sequence_as(value, tape.record(tuple(map(array, tree.flatten(value))), pull))
 
 
+def jvp(function, primals, tangents, has_aux):
+    """The gradient of a gradient: that of the pullback along `tangents`, which is linear in what it pulls back."""
+    found = function(*primals)
+    value, aux = found if has_aux else (found, None)
+    leaves = [array(x) for x in tree.flatten(value)]
+    smooth = [i for i, x in enumerate(leaves) if x.dtype in numpy_tape.DIFFERENTIABLE]
+
+    def dot(xs, ys):
+        return functools.reduce(lifted.add, [lifted.sum(lifted.multiply(x, y), tuple(range(x.ndim)), False) for x, y in zip(xs, ys, strict=True)])
+
+    def pulled(weights):
+        def weighted(xs):
+            out = function(*xs)
+            out = tree.flatten(out[0] if has_aux else out)
+            return dot([out[i] for i in smooth], weights), ()
+
+        _, gradients = value_and_grad(weighted, tuple(primals))
+        return dot(tree.flatten(gradients), tree.flatten(tangents)), ()
+
+    changes = [np.zeros(x.shape, x.dtype) for x in leaves]
+    if smooth:
+        _, gradients = value_and_grad(pulled, [changes[i] for i in smooth])
+        for i, gradient in zip(smooth, gradients, strict=True):
+            changes[i] = gradient
+    change = tree.pack_sequence_as(value, changes)
+    return (value, change, aux) if has_aux else (value, change)
+
+
 def remat(function, arguments):
     return function(*arguments)
 

@@ -16,7 +16,7 @@ from cornu.backends.numpy_values import window_key
 
 STILL.update("""sign floor ceil round trunc isnan isinf isfinite logical_not bitwise_not floor_divide nextafter equal not_equal less
     less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift arange iota any all
-    argmax argmin argsort max_places""".split())  # fmt: skip
+    argmax argmin argsort max_places bitcast""".split())  # fmt: skip
 
 # Elementwise: of (g, y, x) for y = f(x), and of (g, z, x, y) for z = f(x, y)
 
@@ -344,11 +344,13 @@ def _cholesky(g, y, x):
     return _symmetric(_t(p.triangular_solve(_t(y), _t(inner), False)))
 
 
-def _qr(g, y, x):
+def _qr(g, y, x, complete):
     """Walter and Lehmann 2010; wide matrices by Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms", 2020."""
     _real(x, "qr")
     (q, r), (gq, gr) = y, g
     m, n = x.shape[-2:]
+    if complete and m > n:
+        raise TypeError("qr: with mode='complete' a tall matrix has no gradient. Use mode='reduced'.")
     if m < n:
         axis = x.ndim - 1
         rest, gv = _part(x, axis, m, n), _part(gr, axis, m, n)
@@ -357,6 +359,36 @@ def _qr(g, y, x):
     low = _low(mixed)
     gx = _t(p.triangular_solve(r, _t(gq + p.matmul(q, low + _t(low))), False))
     return p.concatenate([gx, p.matmul(q, gv)], axis) if m < n else gx
+
+
+def _lu(g, y, x):
+    """With the left factor filled up to (m, m) and the right one to (n, n) by the unit matrix, a change X of the permuted matrix between
+    their inverses is the sum of the left factor's change (its strict lower part) and the right one's."""
+    (factors, pivots), (g, _) = y, g
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    fill = lambda part, size, axis: p.pad(part, [*[(0, 0)] * (x.ndim - 2), *((0, size - k) if i == axis else (0, 0) for i in (0, 1))], 0)
+    low, high = np.tri(m, n, -1, x.dtype), 1 - np.tri(m, n, -1, x.dtype)
+    left = fill(_part(factors * low, x.ndim - 1, 0, k), m, 1) + np.eye(m, dtype=x.dtype)
+    right = fill(_part(factors * high, x.ndim - 2, 0, k), n, 0) + np.diag((np.arange(n) >= k).astype(x.dtype))
+    inner = p.matmul(_t(left), g * low) * low + p.matmul(g * high, _t(right)) * high
+    change = p.triangular_solve(_t(left), _t(p.triangular_solve(right, _t(inner), False)), False)
+    order = np.broadcast_to(np.arange(m), (*pivots.shape[:-1], m)).copy().reshape(-1, m)
+    for j, rows in enumerate(pivots.reshape(-1, k).T):
+        every = np.arange(len(order))
+        order[every, j], order[every, rows] = order[every, rows], order[every, j]
+    back = np.argsort(order, -1).reshape(*pivots.shape[:-1], m, 1).astype("int32")
+    return p.take_along_axis(change, np.broadcast_to(back, x.shape), x.ndim - 2)
+
+
+def _eig(g, y, x):
+    """Vectors are determined up to a phase: the gradient is that of functions which do not depend on it. Giles 2008, with vectors of length 1."""
+    (w, v), (gw, gv) = y, g
+    unit = np.eye(w.shape[-1], dtype=v.dtype)
+    turned = p.matmul(_t(v), gv)
+    length = p.cast(p.real(p.sum(turned * unit, (v.ndim - 1,), False)), v.dtype)
+    change = turned - p.matmul(_t(v), p.conj(v)) * _row(length)
+    return p.solve(_t(v), p.matmul(_gaps(w) * change + _row(gw) * unit, _t(v)))
 
 
 def _svd(g, y, x, full_matrices, compute_uv):
@@ -403,6 +435,8 @@ def _triangle(x, lower):
 RULES |= {
     "cholesky": (_cholesky,),
     "qr": (_qr,),
+    "lu": (_lu,),
+    "eig": (_eig,),
     "svd": (_svd,),
     "eigh": (_eigh,),
     "solve": (lambda g, y, a, b: -p.matmul(p.solve(_t(a), g), _t(y)), lambda g, y, a, b: p.solve(_t(a), g)),

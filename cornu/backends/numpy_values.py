@@ -219,6 +219,11 @@ def pad(x, widths, value):
 
 
 @value
+def bitcast(x, dtype):
+    return np.array(x, order="C").view(dtype)
+
+
+@value
 def dilate(x, steps):
     if all(step == 1 for step in steps):
         return x
@@ -372,8 +377,32 @@ def cholesky(x):
 
 @value
 @in_single
-def qr(x):
-    return tuple(np.linalg.qr(x))
+def qr(x, complete):
+    return tuple(np.linalg.qr(x, "complete" if complete else "reduced"))
+
+
+@value
+@in_single
+def lu(x):
+    """Rows are swapped so that the greatest element of a column leads; LAPACK's getrf, which NumPy does not give, without blocks."""
+    m, n = x.shape[-2:]
+    a = np.array(x).reshape(-1, m, n)
+    pivots = np.zeros((len(a), min(m, n)), np.int32)
+    every = np.arange(len(a))
+    for j in range(min(m, n)):
+        row = pivots[:, j] = j + np.abs(a[:, j:, j]).argmax(-1)
+        a[every, j], a[every, row] = a[every, row], a[every, j]
+        lead = a[:, j : j + 1, j]
+        a[:, j + 1 :, j] /= np.where(lead == 0, np.ones((), a.dtype), lead)
+        a[:, j + 1 :, j + 1 :] -= a[:, j + 1 :, j, None] * a[:, j, None, j + 1 :]
+    return a.reshape(x.shape), pivots.reshape(*x.shape[:-2], min(m, n))
+
+
+@value
+@in_single
+def eig(x):
+    wide = np.complex128 if x.dtype.char in "dD" else np.complex64
+    return tuple(part.astype(wide) for part in np.linalg.eig(x))
 
 
 @value

@@ -45,6 +45,7 @@ PRIMITIVES = {
     "transpose": "(x, axes)",
     "broadcast_to": "(x, shape)",
     "pad": "(x, widths, value): widths is a (low, high) pair an axis",
+    "bitcast": "(x, dtype): the same bytes; the last axis grows or shrinks with the types' sizes",
     "dilate": "(x, steps): steps[i] - 1 zeros between neighbours on axis i",
     "slice": "(x, starts, stops, strides): a (start, stop, stride) an axis, as Python would, stride positive; stop None is the end",
     "flip": "(x, axes)",
@@ -64,7 +65,9 @@ PRIMITIVES = {
     "sum_pool": "(x, size, strides, padding): padded places count as 0",
     # linear algebra, over the last two axes
     "cholesky": "(x)",
-    "qr": "(x) -> q, r, reduced",
+    "qr": "(x, complete) -> q, r; complete: q is square",
+    "lu": "(x) -> the factors in one matrix (the diagonal of the left one, ones, left out), int32 pivots: the row that each row was swapped with",
+    "eig": "(x) -> complex values, complex vectors",
     "svd": "(x, full_matrices, compute_uv)",
     "eigh": "(x) -> values, vectors",
     "solve": "(a, b)",
@@ -79,6 +82,7 @@ PRIMITIVES = {
     "scan": "(body, state, xs, length, reverse): body(state, x) -> state, y; xs and ys are trees stacked on axis 0",
     "vectorize": "(function, in_axes): maps over an axis of every argument with in_axes not None; outputs stacked on axis 0",
     "stop_gradient": "(x)",
+    "jvp": "(function, primals, tangents, has_aux): the value of function(*primals), its change along `tangents`, and what else it gives",
     "custom_gradient": "(function, arguments): function(*arguments) -> value, pullback(cotangent) -> a gradient an argument",
     "remat": "(function, arguments): function(*arguments), computed again when its gradient is",
 }

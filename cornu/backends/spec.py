@@ -118,6 +118,16 @@ def pad(x, widths, value):
     return Spec(shapes.pad(x.shape, widths), _dtype(x))
 
 
+def bitcast(x, dtype):
+    old, new = (dtypes.size_in_bytes(name) for name in (_dtype(x), dtype))
+    if old == new:
+        return Spec(x.shape, dtype)
+    last = x.shape[-1] if x.shape else 0
+    if not x.shape or (old < new and not shapes.unknown(last) and last % (new // old)):
+        raise ValueError(f"view: {dtype} needs a last axis that is a multiple of {new // old or 1}, of {_dtype(x)}; got {shapes.public(x.shape)}.")
+    return Spec((*x.shape[:-1], last * (old // new) if old > new else last // (new // old)), dtype)
+
+
 def dilate(x, steps):
     return Spec((size if step == 1 else (size - 1) * step + 1 for size, step in zip(x.shape, steps, strict=True)), _dtype(x))
 
@@ -215,10 +225,21 @@ def _smaller(a, b):
     return UNKNOWN if shapes.unknown(a) or shapes.unknown(b) else a if a < b else b
 
 
-def qr(x):
+def qr(x, complete):
     *batch, m, n = x.shape
-    k = _smaller(m, n)
+    k = m if complete else _smaller(m, n)
     return Spec((*batch, m, k), _dtype(x)), Spec((*batch, k, n), _dtype(x))
+
+
+def lu(x):
+    *batch, m, n = x.shape
+    return Spec(x.shape, _dtype(x)), Spec((*batch, _smaller(m, n)), "int32")
+
+
+def eig(x):
+    _square(x, "eig")
+    dtype = "complex128" if _dtype(x) in ("float64", "complex128") else "complex64"
+    return Spec(x.shape[:-1], dtype), Spec(x.shape, dtype)
 
 
 def svd(x, full_matrices, compute_uv):
@@ -311,6 +332,12 @@ def stop_gradient(x):
 
 def custom_gradient(function, arguments):
     return function(*arguments)[0]
+
+
+def jvp(function, primals, tangents, has_aux):
+    found = to_specs(function(*primals))
+    value, aux = found if has_aux else (found, None)
+    return (value, value, aux) if has_aux else (value, value)
 
 
 def remat(function, arguments):

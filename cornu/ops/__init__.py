@@ -31,7 +31,7 @@ from cornu.ops.activate import (
     threshold,
 )
 from cornu.ops.attention import dot_product_attention
-from cornu.ops.control import associative_scan, cond, custom_gradient, fori_loop, map, scan, switch, vectorized_map, while_loop
+from cornu.ops.control import associative_scan, cond, custom_gradient, fori_loop, jvp, map, scan, switch, vectorize, vectorized_map, while_loop
 from cornu.ops.convolve import (
     adaptive_average_pool,
     adaptive_max_pool,
@@ -45,7 +45,7 @@ from cornu.ops.convolve import (
     unfold,
 )
 from cornu.ops.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
-from cornu.ops.ctc import ctc_loss
+from cornu.ops.ctc import ctc_decode, ctc_loss
 from cornu.ops.elementwise import (
     abs,
     absolute,
@@ -148,6 +148,7 @@ from cornu.ops.elementwise import (
     trunc,
     where,
 )
+from cornu.ops.factors import eig, lu_factor
 from cornu.ops.index import (
     argpartition,
     argsort,
@@ -200,6 +201,7 @@ from cornu.ops.making import (
     size,
     stop_gradient,
     tri,
+    view,
     zeros,
     zeros_like,
 )

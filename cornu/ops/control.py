@@ -4,8 +4,9 @@ On values these run as the backend's own control flow; on Specs every branch and
 """
 
 import functools
+import re
 
-from cornu import backends, scopes, shapes, tree
+from cornu import backends, scopes, shapes, symbolic, tree
 from cornu.backends import array, kind
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op
@@ -129,6 +130,34 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
 
 @op(tensors=0)
+def jvp(fun, primals, tangents, has_aux=False):
+    """The value of a function and how it changes as its arguments change (the product of its Jacobian and a vector).
+
+    Args:
+        fun: a function of tensors; with `has_aux` it gives its value and something else.
+        primals: a tuple or list of its arguments.
+        tangents: how each of them changes, of the same shapes.
+
+    Returns:
+        The value and its change; with `has_aux` what else `fun` gave as well.
+
+    >>> [float(x) for x in ops.jvp(lambda x: x * x, (3.0,), (1.0,))]
+    [9.0, 6.0]
+
+    Raises:
+        ValueError: `tangents` do not fit `primals`.
+    """
+    if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)) or len(primals) != len(tangents):
+        raise ValueError(f"jvp: primals and tangents must be two tuples or lists of one length; got {primals!r} and {tangents!r}.")
+    primals = _tensors(tuple(primals))
+    tangents = tree.map_structure(lambda x, change: array(change, kind(x)), primals, tuple(tangents))
+    for x, change in zip(tree.flatten(primals), tree.flatten(tangents), strict=True):
+        if tuple(x.shape) != tuple(change.shape):
+            raise ValueError(f"jvp: a change has the shape of what changes; got {shapes.public(change.shape)} for {shapes.public(x.shape)}.")
+    return tuple(_interpreter(primals, tangents).jvp(_with_tensors(fun), primals, tangents, bool(has_aux)))
+
+
+@op(tensors=0)
 def map(f, xs):
     """`f` of each part of `xs` along the first axis, one after the other, stacked.
 
@@ -147,6 +176,77 @@ def vectorized_map(function, elements):
     """
     elements = _tensors(elements)
     return _interpreter(elements).vectorize(_with_tensors(function), (0,))(elements)
+
+
+def vectorize(pyfunc, *, excluded=None, signature=None):
+    """A function of single elements as one of tensors that broadcast, all elements at once.
+
+    Args:
+        pyfunc: a function of tensors, written as if each held one element (or what `signature` says).
+        excluded: positions and names of arguments that go in whole; arguments given by name always do.
+        signature: the axes that go in and come out together, such as "(n),(n)->()"; the others are looped over.
+
+    >>> ops.vectorize(lambda a, b: ops.maximum(a, b))([1, 5], [[3], [4]]).tolist()
+    [[3, 5], [4, 5]]
+
+    Raises:
+        ValueError: a signature that does not fit the arguments.
+    """
+    excluded = set(() if excluded is None else excluded)
+    inputs, outputs = _signature(signature) if signature is not None else (None, None)
+
+    @functools.wraps(pyfunc)
+    def call(*args, **kwargs):
+        if symbolic.any_symbolic(args, kwargs):
+            return symbolic.record(call, args, kwargs)
+        places = [i for i in range(len(args)) if i not in excluded]
+        whole = [0] * len(places) if inputs is None else [len(axes) for axes in inputs]
+        if len(whole) != len(places):
+            raise ValueError(f"vectorize: the signature {signature!r} is of {len(whole)} arguments; got {len(places)}.")
+        tensors = [array(args[i]) for i in places]
+        for tensor, count in zip(tensors, whole, strict=True):
+            if tensor.ndim < count:
+                raise ValueError(f"vectorize: an argument of the shape {shapes.public(tensor.shape)} has fewer axes than the {count} of {signature!r}.")
+        if inputs is not None:
+            _agree(signature, inputs, tensors)
+        loop = shapes.broadcast(*(x.shape[: x.ndim - n] for x, n in zip(tensors, whole, strict=True)), op="vectorize")
+        parts = lambda x, n: tuple(x.shape[x.ndim - n :])
+        spread = [p.broadcast_to(x, (*loop, *parts(x, n))) for x, n in zip(tensors, whole, strict=True)]
+
+        def each(*items):
+            filled = list(args)
+            for i, item in zip(places, items, strict=True):
+                filled[i] = item
+            found = _tensors(pyfunc(*filled, **kwargs))
+            if outputs is not None:
+                ranks = [x.ndim for x in (found if isinstance(found, (tuple, list)) else (found,))]
+                if ranks != [len(axes) for axes in outputs]:
+                    raise ValueError(f"vectorize: by {signature!r} results of {[len(axes) for axes in outputs]} axes were wanted; got {ranks}.")
+            return found
+
+        if not loop:
+            return each(*spread)
+        flat = [p.reshape(x, (-1, *parts(x, n))) for x, n in zip(spread, whole, strict=True)]
+        found = _interpreter(flat).vectorize(each, (0,) * len(flat))(*flat)
+        return tree.map_structure(lambda x: p.reshape(x, (*loop, *x.shape[1:])), found)
+
+    return call
+
+
+def _signature(text):
+    """The names of axes of each argument and of each result, from "(n,k),(k)->(n)"."""
+    sides = text.replace(" ", "").split("->")
+    if len(sides) != 2 or any(not re.fullmatch(r"\((\w+(,\w+)*)?\)(,\((\w+(,\w+)*)?\))*", side) for side in sides):
+        raise ValueError(f"vectorize: wanted a signature such as '(n),(n)->()'; got {text!r}.")
+    return [[[name for name in part.split(",") if name] for part in re.findall(r"\(([^)]*)\)", side)] for side in sides]
+
+
+def _agree(signature, inputs, tensors):
+    """Raise where one name of the signature stands for two sizes."""
+    sizes = {}
+    for axes, x in zip(inputs, tensors, strict=True):
+        for name, size in zip(axes, x.shape[x.ndim - len(axes) :], strict=True):
+            sizes[name] = shapes.same(sizes.get(name), size, f"vectorize: the axis {name!r} of {signature!r}")
 
 
 @op(tensors=0)
@@ -220,6 +320,8 @@ def custom_gradient(f):
 
     @functools.wraps(f)
     def call(*args, **kwargs):
+        if symbolic.any_symbolic(args, kwargs):
+            return symbolic.record(call, args, kwargs)
         count = len(args)
 
         def forward(*tensors):

@@ -78,6 +78,24 @@ def convert_to_numpy(x):
     return backends.numpy(x)
 
 
+@op
+def view(x, dtype=None):
+    """The same bytes as another type. The last axis grows or shrinks where the sizes of the types differ.
+
+    Args:
+        dtype: name of the type; None leaves it.
+
+    >>> ops.view([1.0, -2.0], "int32").tolist()
+    [1065353216, -1073741824]
+
+    Raises:
+        ValueError: the last axis is no multiple of what one element of `dtype` takes.
+    """
+    dtype = kind(x) if dtype is None else _type(dtype)
+    p.spec.bitcast(shapes.Spec(x.shape, kind(x)), dtype)
+    return p.bitcast(x, dtype)
+
+
 def is_tensor(x):
     """Whether `x` is a tensor of the backend in use, or a symbolic one."""
     return isinstance(x, KerasTensor) or backends.is_tensor(x)

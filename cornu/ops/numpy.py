@@ -1,5 +1,6 @@
 """Ops that NumPy has too, under the name that Keras also gives them."""
 
+from cornu.ops.control import vectorize as vectorize
 from cornu.ops.dispatch import OPS
 
 _NAMES = """
@@ -15,6 +16,6 @@ nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanperc
 negative nextafter nonzero not_equal ones ones_like outer pad percentile power prod ptp quantile rad2deg ravel real reciprocal repeat
 reshape right_shift roll rot90 round searchsorted select sign signbit sin sinc sinh size slogdet sort split sqrt square squeeze stack std
 subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose trapezoid tri tril triu true_divide trunc unique
-unravel_index vander var vdot vsplit vstack where zeros zeros_like
+unravel_index vander var vdot view vsplit vstack where zeros zeros_like
 """
 globals().update({name: OPS[name] for name in _NAMES.split()})

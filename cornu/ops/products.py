@@ -285,15 +285,12 @@ def qr(x, mode="reduced"):
     """Q with orthonormal columns and an upper triangular R, with `x = Q @ R`.
 
     Args:
-        mode: "reduced" or "complete".
+        mode: "reduced", or "complete" for a square Q; of tall matrices that has no gradient.
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: mode must be 'reduced' or 'complete'; got {mode!r}.")
     x = _matrix(x, "qr")
-    m, n = x.shape[-2:]
-    if mode == "complete" and not unknown(m) and not unknown(n) and m > n:
-        raise ValueError(f"qr: mode 'complete' of a tall matrix {shapes.public(x.shape)} is not supported; use 'reduced'.")
-    return tuple(p.qr(x))
+    return tuple(p.qr(x, mode == "complete"))
 
 
 @op

@@ -208,8 +208,11 @@ CASES = [
     *((f"max_pool {i}", lambda b, x, a=a: b.max_pool(x, *a[1:]), [normal(*a[0])]) for i, a in enumerate(POOLS)),
     *((f"sum_pool {i}", lambda b, x, a=a: b.sum_pool(x, *a[1:]), [normal(*a[0])]) for i, a in enumerate(POOLS)),
     ("cholesky", lambda b, x: b.cholesky(x), [definite(2, 3, 3)]),
-    ("qr tall", lambda b, x: b.qr(x), [normal(2, 4, 3)]),
-    ("qr wide", lambda b, x: b.qr(x), [normal(3, 4)]),
+    ("qr tall", lambda b, x: b.qr(x, False), [normal(2, 4, 3)]),
+    ("qr wide", lambda b, x: b.qr(x, False), [normal(3, 4)]),
+    *((f"lu {shape}", lambda b, x: b.lu(x)[0], [normal(*shape)]) for shape in ((2, 3, 3), (4, 2), (2, 4))),
+    ("eig values", lambda b, x: (b.real(b.eig(x)[0]), b.imag(b.square(b.eig(x)[0]))), [regular(3, 3)]),
+    ("eig vectors", lambda b, x: b.square(b.abs(b.eig(x)[1])), [regular(2, 3, 3)]),
     ("svd values", lambda b, x: b.svd(x, False, False), [normal(2, 4, 3)]),
     *((f"svd {shape}", lambda b, x: b.svd(x, False, True), [normal(*shape)]) for shape in ((3, 3), (4, 2), (2, 3))),
     ("eigh", lambda b, x: b.eigh(x), [definite(2, 3, 3)]),
@@ -224,6 +227,7 @@ CASES = [
     ("scan", lambda b, x, w: b.scan(lambda s, v: (b.tanh(b.add(b.matmul(s, w), v)), b.multiply(s, v)), x, b.reshape(b.concatenate([x, x, x], 0), (3, *x.shape)), 3, False), [normal(2, 3), normal(3, 3)]),
     ("vectorize", lambda b, x, y: b.vectorize(lambda p, q: b.matmul(p, q), (0, None))(x, y), [normal(3, 2, 4), normal(4, 2)]),
     ("stop_gradient", lambda b, x: b.multiply(x, b.stop_gradient(x)), [normal(3)]),
+    ("jvp", lambda b, x, y: b.jvp(lambda v: b.sin(b.multiply(v, v)), (x,), (y,), False), [normal(3), normal(3)]),
     ("remat", lambda b, x: b.remat(lambda v: b.sin(v), (x,)), [normal(3)]),
 ]  # fmt: skip
 CASES += [(name, lambda b, x, name=name: getattr(b, name)(x), [np.asarray(DOMAIN.get(name, normal)(2, 3))]) for name in FLOAT_UNARY if name not in STILL]
@@ -336,7 +340,7 @@ def test_every_primitive_is_there_with_a_rule_or_a_reason():
 @pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16])
 @pytest.mark.parametrize(
     ("name", "function", "arrays"),
-    [case for case in CASES if case[0].split()[0] not in ("real", "imag", "abs", "complex")],
+    [case for case in CASES if case[0].split()[0] not in ("real", "imag", "abs", "complex", "eig")],
     ids=lambda x: x if isinstance(x, str) else "",
 )
 def test_half_types_are_kept(name, function, arrays, dtype):
