@@ -19,6 +19,7 @@ _PLACES = {
     "is_interactive_logging_enabled": "cornu.config",
     "is_keras_tensor": "cornu.backend",
     "pack_x_y_sample_weight": "cornu.training.data",
+    "model_to_dot": "cornu.visualization.graph",
     "plot_model": "cornu.visualization.graph",
     "register_keras_serializable": "cornu.serialization",
     "serialize_keras_object": "cornu.serialization",

@@ -46,7 +46,10 @@ def summary_text(model, line_length=None, positions=None, expand_nested=False, s
     for column, share in zip(columns, shares):
         right = column in ("Param #", "FLOPs")
         table.add_column(
-            column, justify="right" if right else "center" if column == "Trainable" else "left", width=max(5, int(line_length * share) - 3), overflow="fold"
+            column,
+            justify="right" if right else "center" if column == "Trainable" else "left",
+            width=max(9 if column == "Trainable" else 5, int(line_length * share) - 3),
+            overflow="fold",
         )
     counted = {id(layer): _flops(layer, node) for layer, _, node in _rows(model, False, None)}
     for layer, depth, node in _rows(model, expand_nested, layer_range):
