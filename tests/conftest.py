@@ -15,9 +15,9 @@ from cornu.backends import protocol  # noqa: E402
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(params=["jax", "numpy"])
+@pytest.fixture(params=os.environ.get("CORNU_TEST_BACKENDS", "jax numpy").split())
 def backend(request):
-    """Run the test on each backend; the value is the backend's module."""
+    """Run the test on each backend of `CORNU_TEST_BACKENDS`; the value is the backend's module."""
     before = backends.name()
     yield backends.load(request.param)
     backends.load(before)

@@ -92,6 +92,9 @@ def dtype(x):
     return _name(x.dtype)
 
 
+type_object = np.dtype
+
+
 _name = functools.cache(lambda dtype: dtype.name)  # NumPy makes the name anew each time, in microseconds
 
 

@@ -10,11 +10,10 @@ import functools
 
 import numpy as np
 
-from cornu import scopes, tree
-from cornu.backends import numpy_gradients, numpy_tape
+from cornu import tree
+from cornu.backends import numpy_gradients, numpy_tape, stepwise
 from cornu.backends.numpy_tape import Quiet, Traced, lifted, plain
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
-from cornu.shapes import UNKNOWN, Spec
 
 NAME = "numpy"
 WIDE = True
@@ -58,6 +57,9 @@ def dtype(x):
     return x.dtype.name
 
 
+type_object = np.dtype
+
+
 def numpy(x):
     """The values, to read: writing to them is an error, since a variable may hold the same memory."""
     seen = plain(x).view()
@@ -83,15 +85,7 @@ def device_scope(name):
 
 # Control flow: Python's own
 
-
-def cond(predicate, if_true, if_false):
-    return if_true() if predicate else if_false()
-
-
-def while_loop(test, body, state):
-    while test(state):
-        state = body(state)
-    return state
+cond, while_loop = stepwise.cond, stepwise.while_loop
 
 
 def _stack(structures):
@@ -215,16 +209,5 @@ def repeat(step, state, batches, length):
 
 
 def infer(function, specs):
-    """The Specs of `function(*specs)`: run on zeros for two lengths of every unknown size, and a size that differs is unknown."""
-
-    def outputs(filling):
-        def zeros(x):
-            return np.zeros([filling if n is UNKNOWN else n for n in x.shape], x.dtype) if type(x) is Spec else x
-
-        with scopes.StatelessScope(), Quiet():
-            return function(*(tree.map_structure(zeros, spec) for spec in specs))
-
-    def spec(one, other):
-        return None if one is None else Spec([n if n == m else UNKNOWN for n, m in zip(np.shape(one), np.shape(other), strict=True)], dtype(array(one)))
-
-    return tree.map_structure(spec, outputs(13), outputs(29))
+    with Quiet():
+        return stepwise.infer_by_zeros(function, specs, np.zeros, lambda x: dtype(array(x)))

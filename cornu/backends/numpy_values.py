@@ -73,7 +73,7 @@ def _reciprocal(x):
 VALUES |= {name: getattr(np, name) for name in UNARY if hasattr(np, name)} | {name: _binary(getattr(np, name)) for name in BINARY}
 VALUES |= {name: in_single(getattr(numpy_special, name)) for name in ("erf", "erfinv", "lgamma", "digamma", "trigamma")}
 VALUES |= {
-    "round": lambda x: x if x.dtype.kind in "iu" else np.rint(x),
+    "round": lambda x: x if x.dtype.kind in "iub" else np.rint(x),
     "power": _binary(_power),
     "reciprocal": _reciprocal,
     "conj": lambda x: np.conj(x) if x.dtype.kind == "c" else x,

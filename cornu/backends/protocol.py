@@ -98,6 +98,7 @@ PROGRAM = {
     "is_array": "(x): whether x is an array of the backend, traced ones included",
     "ARRAY": "the type (or tuple of types) of the backend's concrete arrays, for the fast path",
     "dtype": "(x): the name of an array's type",
+    "type_object": "(name): what arrays of that type carry as their `dtype`",
     "numpy": "(x): a NumPy array on the host",
     "copy": "(x): a new buffer",
     "value_and_grad": "(function, arrays): function(arrays) -> scalar, aux; gives (scalar, aux), gradients",

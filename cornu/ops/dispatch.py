@@ -15,6 +15,7 @@ from cornu.symbolic import KerasTensor
 
 OPS = {}  # name -> the op, in the order of definition
 BODIES = {}  # name -> its written-once body, where a backend may have an override
+_NONE = frozenset()
 _SCALARS = (int, float, bool, str, type(None))
 _concrete, _settled = set(), set(_SCALARS)  # types of the backend's arrays; and those with all that is neither symbolic nor in need of conversion
 
@@ -138,18 +139,18 @@ def _cast(x, dtype):
     return array(x, dtype)
 
 
-_EASY = [np.dtype(name) for name in ("float32", "float16", "int32", "bool")]
+_EASY = ("float32", "float16", "int32", "bool")
 
 
-def _kept(dtype, *others):
-    """Types in which an op computes as they are, when arguments of the types `others` follow one of them."""
-    return frozenset(easy for easy in _EASY if dtype(easy.name, *others) == easy.name)
+def _kept(backend, dtype, *others):
+    """The backend's types in which an op computes as they are, when arguments of the types `others` follow one of them."""
+    return frozenset(backend.type_object(easy) for easy in _EASY if dtype(easy, *others) == easy)
 
 
 def unary(name, dtype=dtypes.result, doc=None):
     """An elementwise op of one tensor. `dtype` gives the type to compute in: `dtypes.result` (as it is) or `dtypes.to_float`."""
     primitive, predicate = getattr(protocol, name), name in protocol.PREDICATES
-    native, kept = None, _kept(dtype)
+    native, kept = None, _NONE
 
     def call(x):
         if type(x) in _concrete and x.dtype in kept:
@@ -164,8 +165,8 @@ def unary(name, dtype=dtypes.result, doc=None):
         return primitive(array(x, wanted))
 
     def on_load(backend):
-        nonlocal native
-        native = backend.eager(getattr(backend, name))
+        nonlocal native, kept
+        native, kept = backend.eager(getattr(backend, name)), _kept(backend, dtype)
 
     backends.on_load(on_load)
     return _named(call, name, doc)
@@ -175,8 +176,7 @@ def binary(name, dtype=dtypes.result, doc=None):
     """An elementwise op of two tensors that broadcast."""
     predicate = name in protocol.PREDICATES
     native = primitive = None
-    both = frozenset(easy for easy in _EASY if dtype(easy.name, easy.name) == easy.name)
-    scalars = {int: _kept(dtype, "int"), float: _kept(dtype, "float")}  # a scalar's type -> types that it does not change
+    both, scalars = _NONE, {int: _NONE, float: _NONE}  # types that are kept beside their own, and beside a scalar of this type
 
     def call(x1, x2):
         t1, t2 = type(x1), type(x2)
@@ -205,9 +205,10 @@ def binary(name, dtype=dtypes.result, doc=None):
         return (primitive or getattr(backends.load(), name))(array(x1, wanted), array(x2, wanted))
 
     def on_load(backend):
-        nonlocal native, primitive
+        nonlocal native, primitive, both
         primitive = getattr(backend, name)
-        native = backend.eager(primitive)
+        native, both = backend.eager(primitive), _kept(backend, dtype)
+        scalars.update({int: _kept(backend, dtype, "int"), float: _kept(backend, dtype, "float")})
 
     backends.on_load(on_load)
     return _named(call, name, doc)
