@@ -318,6 +318,18 @@ def get(identifier):
     return DTypePolicy(identifier if identifier in MIXED else dtypes.standardize(identifier))
 
 
+def computed_in(thing, dtype):
+    """The type that a loss or a metric computes in, from its argument; `floatx` by default.
+
+    Raises:
+        ValueError: no type; the message names the class.
+    """
+    try:
+        return get(settings.floatx() if dtype is None else dtype).compute_dtype
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{type(thing).__name__}: {error}") from None
+
+
 def serialize(dtype_policy):
     """The config of a policy, as files hold it."""
     return serialization.serialize_keras_object(dtype_policy)

@@ -1,6 +1,8 @@
 """Losses between probabilities: how many nats the predictions waste on the labels."""
 
-from cornu import masks, ops, settings
+import numpy as np
+
+from cornu import masks, ops, ranges, settings
 from cornu.losses.loss import FunctionLoss
 from cornu.losses.targets import binary, check_class_numbers, check_fractions, classes, kind, matched, one_hot, tensors
 
@@ -198,15 +200,11 @@ class _Binary(FunctionLoss):
 
     def setup(self):
         super().setup()
-        _check_smoothing(self)
+        ranges.check(self, "label_smoothing", least=0, most=1)
+        ranges.check(self, "axis", whole=True)
 
     def check_targets(self, y_true, y_pred_shape):
         check_fractions(type(self).__name__, y_true)
-
-
-def _check_smoothing(loss):
-    if not 0 <= loss.label_smoothing <= 1:
-        raise ValueError(f"{type(loss).__name__}: label_smoothing must be from 0 to 1; got {loss.label_smoothing}.")
 
 
 class BinaryCrossentropy(_Binary):
@@ -250,6 +248,11 @@ class BinaryFocalCrossentropy(_Binary):
     name = "binary_focal_crossentropy"
     function = staticmethod(binary_focal_crossentropy)
 
+    def setup(self):
+        super().setup()
+        ranges.check(self, "alpha", least=0, most=1)
+        ranges.check(self, "gamma", least=0)
+
 
 class CategoricalCrossentropy(_Binary):
     """Crossentropy of classes, labels one-hot.
@@ -290,6 +293,13 @@ class CategoricalFocalCrossentropy(_Binary):
     name = "categorical_focal_crossentropy"
     function = staticmethod(categorical_focal_crossentropy)
 
+    def setup(self):
+        super().setup()
+        ranges.check(self, "gamma", least=0)
+        alpha = np.asarray(self.alpha)
+        if alpha.dtype.kind not in "iuf" or (alpha < 0).any() or alpha.ndim > 1:
+            raise ValueError(f"CategoricalFocalCrossentropy: alpha must be a number of at least 0, or one a class; got {self.alpha!r}.")
+
 
 class CategoricalGeneralizedCrossEntropy(FunctionLoss):
     """`(1 - p^q) / q`, for labels some of which are wrong.
@@ -311,8 +321,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
 
     def setup(self):
         super().setup()
-        if not 0 < self.q < 1:
-            raise ValueError(f"CategoricalGeneralizedCrossEntropy: q must be above 0 and below 1; got {self.q}.")
+        ranges.check(self, "q", above=0, below=1)
 
     def check_targets(self, y_true, y_pred_shape):
         if len(y_true.shape) < len(y_pred_shape) or y_true.shape[-1] == 1:
@@ -341,6 +350,11 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     name = "sparse_categorical_crossentropy"
     sparse = True
     function = staticmethod(sparse_categorical_crossentropy)
+
+    def setup(self):
+        super().setup()
+        ranges.check(self, "axis", whole=True)
+        ranges.check(self, "ignore_class", whole=True, optional=True)
 
     def check_targets(self, y_true, y_pred_shape):
         check_class_numbers(type(self).__name__, y_true, y_pred_shape[self.axis], self.ignore_class)

@@ -2,7 +2,7 @@
 
 import math
 
-from cornu import ops, settings
+from cornu import ops, ranges, settings
 from cornu.losses.loss import FunctionLoss
 from cornu.losses.targets import matched
 
@@ -153,6 +153,10 @@ class Huber(FunctionLoss):
     delta: float = 1.0
     name = "huber_loss"
     function = staticmethod(huber)
+
+    def setup(self):
+        super().setup()
+        ranges.check(self, "delta", above=0)
 
 
 class LogCosh(FunctionLoss):

@@ -1,7 +1,7 @@
 """The base of losses: what is wanted and what the model says, reduced to one number."""
 
-from cornu import backends, dtype_policies, masks, ops, scopes, serialization, settings, traceback, tree
-from cornu.fields import Configured, suggestion
+from cornu import backends, dtype_policies, masks, ops, ranges, scopes, serialization, traceback, tree
+from cornu.fields import Configured
 from cornu.losses.reduction import REDUCTIONS, reduce
 
 
@@ -38,12 +38,12 @@ class Loss(Configured):
     sparse = False  # whether y_true holds class numbers, which keep their type
 
     def setup(self):
-        if self.reduction not in REDUCTIONS:
-            shown = ", ".join(map(repr, REDUCTIONS))
-            raise ValueError(f"{type(self).__name__}: reduction must be one of {shown}; got {self.reduction!r}.{suggestion(self.reduction, REDUCTIONS)}")
+        ranges.one_of(self, "reduction", REDUCTIONS)
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"{type(self).__name__}: name must be text, or None; got {self.name!r} ({type(self.name).__name__}).")
         self.name = self.name or scopes.auto_name(type(self).__name__)
         self._given_dtype = self.dtype
-        self.dtype = dtype_policies.get(self.dtype or settings.floatx()).compute_dtype
+        self.dtype = dtype_policies.computed_in(self, self.dtype)
 
     @traceback.user_lines
     def __call__(self, y_true, y_pred, sample_weight=None):

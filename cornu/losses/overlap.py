@@ -1,6 +1,6 @@
 """Losses of overlap between regions, for segmentation."""
 
-from cornu import ops, settings
+from cornu import ops, ranges, settings
 from cornu.losses.loss import FunctionLoss
 from cornu.losses.targets import matched
 
@@ -42,7 +42,15 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     return ops.subtract(1, ops.divide(both, ops.add(whole, settings.epsilon())))
 
 
-class Dice(FunctionLoss):
+class _Overlap(FunctionLoss):
+    def setup(self):
+        super().setup()
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else () if self.axis is None else (self.axis,)
+        if not all(hasattr(axis, "__index__") for axis in axes):
+            raise TypeError(f"{type(self).__name__}: axis must be an integer, a list of them, or None; got {self.axis!r}.")
+
+
+class Dice(_Overlap):
     """`1 - 2 |A ∩ B| / (|A| + |B|)` of labels and predictions from 0 to 1.
 
     Args:
@@ -56,7 +64,7 @@ class Dice(FunctionLoss):
     function = staticmethod(dice)
 
 
-class Tversky(FunctionLoss):
+class Tversky(_Overlap):
     """Dice with prices of its own for false negatives and false positives.
 
     Args:
@@ -73,3 +81,7 @@ class Tversky(FunctionLoss):
     name: str | None = "tversky"
     axis: object = None
     function = staticmethod(tversky)
+
+    def setup(self):
+        super().setup()
+        ranges.check(self, "alpha", "beta", least=0)

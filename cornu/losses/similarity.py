@@ -1,6 +1,6 @@
 """Losses of direction and of distance between embeddings."""
 
-from cornu import masks, ops
+from cornu import masks, ops, ranges
 from cornu.losses.loss import FunctionLoss
 from cornu.losses.targets import check_class_numbers, classes, matched, tensors
 
@@ -64,6 +64,10 @@ class CosineSimilarity(FunctionLoss):
     name: str | None = "cosine_similarity"
     function = staticmethod(cosine_similarity)
 
+    def setup(self):
+        super().setup()
+        ranges.check(self, "axis", whole=True)
+
 
 class Circle(FunctionLoss):
     """Circle loss on embeddings and class numbers.
@@ -83,6 +87,11 @@ class Circle(FunctionLoss):
     name = "circle"
     sparse = True
     function = staticmethod(circle)
+
+    def setup(self):
+        super().setup()
+        ranges.check(self, "gamma", above=0)
+        ranges.check(self, "margin", least=0, most=1)
 
     def check_targets(self, y_true, y_pred_shape):
         check_class_numbers(type(self).__name__, y_true, None)
