@@ -117,11 +117,16 @@ class Softmax(_Pointwise):
     axis: object = -1
 
     def call(self, inputs, mask=None):
-        if mask is not None:
-            lowest = -3e4 if backends.kind(inputs) == "float16" else -1e9
-            inputs = ops.add(inputs, ops.multiply(ops.subtract(1.0, ops.cast(mask, backends.kind(inputs))), lowest))
-        if isinstance(self.axis, (list, tuple)):
-            if len(self.axis) > 1:
-                return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))
-            return ops.softmax(inputs, axis=self.axis[0])
-        return ops.softmax(inputs, axis=self.axis)
+        if mask is None:
+            return self._share(inputs)
+        dtype = backends.kind(inputs)
+        here = ops.cast(mask, dtype)
+        lowest = -3e4 if dtype == "float16" else -1e9
+        shares = self._share(ops.add(inputs, ops.multiply(ops.subtract(1.0, here), lowest)))
+        return ops.multiply(shares, here)  # nothing where all is masked
+
+    def _share(self, inputs):
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        if isinstance(axis, int) or len(axis) == 1:
+            return ops.softmax(inputs, axis=axis if isinstance(axis, int) else axis[0])
+        return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=axis, keepdims=True)))

@@ -22,6 +22,7 @@ class BaseConv(Layer, abstract=True):
     """What all convolutions share: windows, strides, padding, bias and activation."""
 
     paddings = ("valid", "same")
+    strides_or_dilation = True  # not both
 
     def setup(self):
         label = self._label()
@@ -33,7 +34,7 @@ class BaseConv(Layer, abstract=True):
         self.padding = str(self.padding).lower()
         if self.padding not in self.paddings:
             raise ValueError(f"{label}: padding must be one of {', '.join(self.paddings)}; got {self.padding!r}.")
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if self.strides_or_dilation and max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(f"{label}: strides and dilation_rate cannot both be above 1; got {self.strides} and {self.dilation_rate}.")
         self.data_format = standardize_data_format(self.data_format)
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
@@ -178,6 +179,7 @@ class ConvTranspose(BaseConv, abstract=True):
         kernel (*kernel_size, filters, channels), bias (filters,)
     """
 
+    strides_or_dilation = False
     filters: int
     kernel_size: object
     strides: object = 1
@@ -250,6 +252,7 @@ class DepthwiseConv(BaseConv, abstract=True):
         kernel (*kernel_size, channels, depth_multiplier), bias (channels * depth_multiplier,)
     """
 
+    strides_or_dilation = False
     kernel_size: object
     strides: object = 1
     padding: str = "valid"

@@ -34,6 +34,7 @@ class Embedding(LowRank):
     lora_rank: int | None = None
     lora_alpha: float | None = None
     quantization_config: object = None
+    activity_regularizer: Regularizer = None
     adapted = "embeddings"
 
     def _take(self, kwargs):
@@ -107,7 +108,7 @@ class ReversibleEmbedding(Embedding):
     mask_zero: bool = False
     reverse_dtype: object = None
     logit_soft_cap: float | None = None
-    _keyword_only = Embedding._keyword_only | {"weights", "lora_rank", "lora_alpha", "quantization_config"}
+    _keyword_only = Embedding._keyword_only | {"weights", "lora_rank", "lora_alpha", "quantization_config", "activity_regularizer"}
 
     def setup(self):
         super().setup()

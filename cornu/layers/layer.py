@@ -417,7 +417,7 @@ class Layer(Configured, Operation, kw_only=True):
         return bound
 
     def _call_symbolic(self, args, kwargs, bound):
-        specs_args, specs_kwargs = to_specs(args), to_specs(kwargs)
+        specs_args, specs_kwargs = self._to_tensors(to_specs(args)), self._to_tensors(to_specs(kwargs))
         with scopes.SymbolicScope():
             outputs = infer(lambda *a: self._call_values(a, specs_kwargs, self._bind(a, specs_kwargs)), *specs_args)
         outputs = to_symbols(outputs)

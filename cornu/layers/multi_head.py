@@ -110,7 +110,8 @@ class _Heads(Layer, abstract=True):
         if self.flash_attention:
             out, scores = self._fused(q, k, v, mask, return_attention_scores), None
         else:
-            out, scores = self._attend(q, k, v, mask, training)
+            blank = return_attention_scores or self.dropout > 0 or len(over) > 1
+            out, scores = self._attend(q, k, v, mask, training, blank)
         if len(over) > 1:
             out = ops.reshape(out, (*lead, *queries, out.shape[-1]))
             scores = None if scores is None else ops.reshape(scores, (*lead, *queries, *keys))
@@ -120,14 +121,19 @@ class _Heads(Layer, abstract=True):
         out = self._output_dense(out)
         return (out, scores) if return_attention_scores else out
 
-    def _attend(self, q, k, v, mask, training):
-        """The sums of `v`, (..., T, size), and the weights, (..., T, S), of queries, keys and values (..., places, size)."""
+    def _attend(self, q, k, v, mask, training, blank):
+        """The sums of `v`, (..., T, size), and the weights, (..., T, S), of queries, keys and values (..., places, size).
+
+        A query that may see no key gets nothing with `blank`, else the mean of all values: Keras does the one or the other by what is asked for.
+        """
         q = ops.multiply(q, 1.0 / math.sqrt(self.key_dim))
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))
         if mask is not None:
             lowest = -3e4 if backends.kind(scores) == "float16" else -1e9
             scores = ops.where(mask, scores, ops.add(scores, lowest))
         scores = ops.softmax(scores, axis=-1)
+        if mask is not None and blank:
+            scores = ops.multiply(scores, ops.cast(mask, backends.kind(scores)))
         dropped = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
         return ops.matmul(dropped, v), scores
 

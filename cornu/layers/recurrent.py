@@ -452,7 +452,7 @@ class RNN(Layer):
         def body(carry, x):
             previous, states = carry
             x, here = x if mask is not None else (x, None)
-            output, new = step(x, states)
+            output, new = tree.map_structure(lambda y: ops.cast(y, self.compute_dtype), step(x, states))  # a cell may compute in another type
             if here is not None:
                 held = ops.zeros_like(output) if self.zero_output_for_mask else previous
                 shown = ops.where(here, output, held)
@@ -489,7 +489,7 @@ class RNN(Layer):
             return ops.zeros_like(first)
         if isinstance(size, int):
             return ops.zeros((first.shape[0], size), dtype=self.compute_dtype)
-        return ops.zeros_like(step(x, states)[0])
+        return ops.zeros_like(step(x, states)[0], dtype=self.compute_dtype)
 
     def _step_function(self, sequences, states, training):
         """`step(x, states)`, and the sequence of what it takes as `x`."""

@@ -1,13 +1,13 @@
 """Every layer on the shelf gives what the newest Keras gives from the same weights: in inference, in training, its gradients, its config."""
 
-import numpy as np
+import functools
+
 import pytest
 
-from cornu import layers, ops, serialization, tree
-from tests import oracle
+from tests.layers import against
 
-F = np.float32
 IMAGE, SEQUENCE, VECTOR, VOLUME = (2, 7, 6, 4), (2, 6, 4), (3, 5), (2, 5, 6, 4, 2)
+MERGED, ATTENDED = (2, 4, 5), ((2, 4, 5), (2, 6, 3))
 
 CASES = [  # (expression, shapes of the inputs); `layers` is the library's or Keras's
     ("Dense(3)", VECTOR),
@@ -120,126 +120,33 @@ ATTENTION = [
     ("MultiHeadAttention(1, 2)", {"return_attention_scores": True}),
 ]
 
-KERAS = """
-import inspect, jax
-layer = eval("keras.layers." + expression, {"keras": keras, "layers": keras.layers})
-trains = "training" in inspect.signature(layer.call).parameters
-def arguments(xs, training):
-    xs = list(xs)
-    return (xs if spread else [xs if len(xs) > 1 else xs[0]]), {**kwargs, **({"training": training} if trains else {})}
-args, options = arguments([keras.Input(batch_shape=x.shape) for x in xs], False)
-layer(*args, **options)
-rng = np.random.default_rng(3)
-layer.set_weights([rng.uniform(0.2, 0.9, w.shape).astype(w.dtype) for w in layer.get_weights()])
-flat = lambda y: [np.asarray(t) for t in keras.tree.flatten(y)]
-out["shapes"] = [list(w.shape) for w in layer.weights]
-out["names"] = [w.path.split("/", 1)[-1] for w in layer.weights]
-state = [v.value for v in layer.non_trainable_variables]
-def run(values, xs, training):
-    args, options = arguments(xs, training)
-    return layer.stateless_call(values, state, *args, **options)
-def loss(values, xs):
-    y, after = run(values, xs, True)
-    return sum(ops.sum(ops.sin(t)) for t in keras.tree.flatten(y)), (y, after)
-def everything(values, xs):
-    y, _ = run(values, xs, False)
-    (_, (trained, after)), gradients = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(values, xs)
-    return y, trained, after, gradients
-y, trained, after, gradients = jax.jit(everything)([v.value for v in layer.trainable_variables], [ops.convert_to_tensor(x) for x in xs])
-out["y"], out["trained"], out["after"], out["gradients"] = flat(y), flat(trained), flat(after), flat(gradients)
-if "egulariz" in expression:
-    args, options = arguments(xs, False)
-    layer(*args, **options)
-    out["losses"] = [float(v) for v in layer.losses]
-out["config"] = keras.saving.serialize_keras_object(layer)
-"""
-
-_theirs = {}
 
 
-def compare(backend, expression, xs, spread=False, kwargs=None, tolerance=2e-5):
-    kwargs = kwargs or {}
-    key = f"{expression} {kwargs}"
-    if key not in _theirs:  # asked once for all backends
-        _theirs[key] = oracle.run(KERAS, expression=expression, xs=xs, spread=spread, kwargs=kwargs)
-    theirs = _theirs[key]
-    layer = eval("layers." + expression, {"layers": layers})
-
-    def arguments(xs):
-        xs = list(xs)
-        return xs if spread else [xs if len(xs) > 1 else xs[0]]
-
-    outputs = layer(*arguments([layers.Input(batch_shape=x.shape) for x in xs]), **kwargs)
-    assert [list(w.shape) for w in layer.weights] == theirs["shapes"]
-    assert [w.path.split("/", 1)[-1] for w in layer.weights] == theirs["names"]
-    rng = np.random.default_rng(3)
-    layer.set_weights([rng.uniform(0.2, 0.9, w.shape).astype(w.dtype) for w in layer.weights])
-    trains = {"training": True} if layer._takes("training") else {}
-    variables, state = layer.trainable_variables, layer.non_trainable_variables
-
-    def loss(values):
-        y, after = layer.stateless_call(values[: len(variables)], [v.value for v in state], *arguments(values[len(variables) :]), **kwargs, **trains)
-        return sum(ops.sum(ops.sin(t)) for t in tree.flatten(y)), (y, after)
-
-    def everything(values, xs):
-        y, _ = layer.stateless_call(values, [v.value for v in state], *arguments(xs), **kwargs)
-        (_, (trained, after)), gradients = backend.value_and_grad(loss, [*values, *xs])
-        return y, trained, after, gradients
-
-    ours = backend.compile(everything)([v.value for v in variables], [backend.array(x) for x in xs])
-    for what, got in zip(("y", "trained", "after", "gradients"), ours):
-        close(backend, tree.flatten(got), theirs[what], what, tolerance)
-    if "losses" in theirs:
-        layer(*arguments(xs), **kwargs)
-        np.testing.assert_allclose([float(backend.numpy(v)) for v in layer.losses], theirs["losses"], rtol=1e-5)
-    for symbol, value in zip(tree.flatten(outputs), tree.flatten(ours[0])):
-        assert symbol.shape == tuple(value.shape) and symbol.dtype == backend.dtype(value), "the inferred shape"
-
-    written = serialization.serialize_keras_object(layer)
-    assert written["class_name"] == theirs["config"]["class_name"] and written["module"] == theirs["config"]["module"]
-    mine, wanted = plain(written["config"]), plain(theirs["config"]["config"])
-    if "SimpleRNN" in expression:  # Keras forgets the seed of this one
-        for part in (mine, mine.get("layer", {}).get("config", {}), (mine.get("backward_layer") or {}).get("config", {})):
-            part.pop("seed", None)
-    assert mine == wanted
-    again = serialization.deserialize_keras_object(theirs["config"])
-    assert plain(serialization.serialize_keras_object(again)["config"]) == plain(written["config"]), "from Keras's config"
+@functools.cache
+def answers():
+    """What Keras gives for every case, asked once: expression and arguments of the call -> answer."""
+    every = [{"expression": expression, "shapes": [shape]} for expression, shape in CASES]
+    every += [{"expression": expression, "shapes": [MERGED] * count, "kwargs": kwargs} for expression, count, kwargs in MERGES]
+    every += [{"expression": expression, "shapes": [*ATTENDED], "spread": True, "kwargs": kwargs} for expression, kwargs in ATTENTION]
+    return {f"{case['expression']} {case.get('kwargs', {})}": (case, theirs) for case, theirs in zip(every, against.ask(every))}
 
 
-def close(backend, ours, wanted, what, tolerance):
-    assert len(ours) == len(wanted), what
-    for a, b in zip(ours, wanted):
-        a = backend.numpy(a)
-        if a.dtype == "uint32":  # the state of a seed, drawn by chance
-            continue
-        assert a.shape == b.shape and a.dtype == b.dtype, (what, a.shape, b.shape, a.dtype, b.dtype)
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=what)
-
-
-def plain(config):
-    """A config without names made up on the way, and with lists for tuples."""
-    if isinstance(config, dict):
-        return {k: plain(v) for k, v in config.items() if k not in ("name", "registered_name", "build_config")}
-    if isinstance(config, float):  # Keras rounds some numbers to float32
-        return float(np.float32(config))
-    return [plain(v) for v in config] if isinstance(config, (list, tuple)) else config
-
-
-def inputs(*shapes_):
-    rng = np.random.default_rng(1)
-    return [rng.normal(size=shape).astype(F) for shape in shapes_]
+def check(backend, expression, kwargs=None):
+    case, theirs = answers()[f"{expression} {kwargs or {}}"]
+    assert "error" not in theirs, theirs
+    against.compare(backend, theirs, **case)
 
 
 @pytest.mark.parametrize("expression, shape", CASES, ids=[c[0] for c in CASES])
 def test_layer(backend, expression, shape):
-    compare(backend, expression, inputs(shape))
+    check(backend, expression)
 
 
 @pytest.mark.parametrize("expression, count, kwargs", MERGES, ids=[c[0] for c in MERGES])
 def test_merging(backend, expression, count, kwargs):
-    compare(backend, expression, inputs(*[(2, 4, 5)] * count), kwargs=kwargs)
+    check(backend, expression, kwargs)
 
 
 @pytest.mark.parametrize("expression, kwargs", ATTENTION, ids=[f"{c[0]} {c[1]}" for c in ATTENTION])
 def test_attention(backend, expression, kwargs):
-    compare(backend, expression, inputs((2, 4, 5), (2, 6, 3)), spread=True, kwargs=kwargs)
+    check(backend, expression, kwargs)
