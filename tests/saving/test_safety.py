@@ -170,8 +170,27 @@ def test_sharded(saved):
         archive.writestr("config.json", "{}")
         archive.writestr("model.weights.json", "{}")
     refused(path, "shard")
-    with pytest.raises(ValueError, match="shard"):
-        Sequential([Input((4,)), Dense(3)]).load_weights("model.weights.json")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "{}",
+        "[]",
+        '{"weight_map": {"/a/vars": "../model_00000.weights.h5"}}',
+        '{"weight_map": {"/a/vars": ["/etc/passwd"]}}',
+        '{"weight_map": {"/a/vars": ["model.keras"]}}',
+        '{"weight_map": {"/a/vars": [1]}}',
+        '{"weight_map": {"/a/vars": ["linked.weights.h5"]}}',
+        '{"weight_map": {"/a/vars": ["model.keras\\u0000.h5"]}}',
+        '{"metadata": {"save": "other"}, "weight_map": {"/a/vars": ["model.weights.h5"]}}',
+    ],
+)
+def test_lists_of_files(saved, index):
+    """A list of weights names files beside it, of the same save, and nothing else."""
+    (saved / "linked.weights.h5").symlink_to(saved / "model.weights.h5")
+    (saved / "list.weights.json").write_text(index)
+    refused(saved / "list.weights.json", load=Sequential([Input((4,)), Dense(3)]).load_weights)
 
 
 def test_zip_bomb(saved):
