@@ -47,8 +47,8 @@ __all__ = sorted([*_PLACES, "legacy"])
 
 
 def __getattr__(name) -> Any:
-    if name == "legacy":
-        return importlib.import_module("cornu.utils.legacy")
+    if name in ("bounding_boxes", "legacy"):
+        return importlib.import_module(f"cornu.utils.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = getattr(importlib.import_module(_PLACES[name]), name)
