@@ -121,8 +121,8 @@ def _widened(function):
     """`function` for all types: on those of `_WIDER` it computes in the wider type and casts back what has it."""
 
     def call(x, *args):
-        first = x[0] if type(x) in (list, tuple) else x
-        kept = first.dtype
+        first = args[0] if type(x) is str else x  # an equation comes before its tensors
+        kept = (first[0] if type(first) in (list, tuple) else first).dtype
         wide = _WIDER.get(kept)
         if wide is None:
             return function(x, *args)
@@ -289,11 +289,11 @@ def sort(x, axis):
 
 
 def argsort(x, axis):
-    return torch.argsort(x, axis, stable=True).to(torch.int32)
+    return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
 
 
 def top_k(x, k):
-    values, indices = torch.sort(x, -1, descending=True, stable=True)  # topk does not keep the first of ties first
+    values, indices = torch.sort(x, dim=-1, descending=True, stable=True)  # topk does not keep the first of ties first
     return values[..., :k], indices[..., :k].to(torch.int32)
 
 

@@ -290,7 +290,7 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     """
     if sparse:
         raise ValueError("bincount: only dense tensors are supported; got sparse=True.")
-    length = shapes.UNKNOWN if type(x) is Spec else max(int(numpy(x).max(initial=0)) + (x.size > 0), int(minlength))
+    length = shapes.UNKNOWN if type(x) is Spec else max(int(numpy(x).max(initial=0)) + (0 not in x.shape), int(minlength))
     found = (
         one_hot(x, length, dtype="int32" if weights is None else kind(array(weights)))
         if not unknown(length)
