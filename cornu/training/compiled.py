@@ -7,8 +7,15 @@ from cornu.fields import suggestion
 from cornu.metrics.metric import Metric
 
 
+def _sorted(structure):
+    """`structure` with dictionaries in the order of their keys, which is what compiled programs give back."""
+    if isinstance(structure, Mapping):
+        return {key: _sorted(structure[key]) for key in sorted(structure, key=str)}
+    return type(structure)(map(_sorted, structure)) if type(structure) in (list, tuple) else structure
+
+
 class Outputs:
-    """The outputs of a model: their structure, and a name for each.
+    """The outputs of a model: their structure, and a name for each. Dictionaries count in the order of their keys.
 
     Args:
         structure: what the model gives, of tensors, Specs or KerasTensors.
@@ -16,7 +23,10 @@ class Outputs:
     """
 
     def __init__(self, structure, names=None):
-        self.structure = structure
+        if names:
+            paths = [path for path, _ in tree.flatten_with_path(structure)]
+            names = [name for _, name in sorted(zip(paths, names), key=lambda pair: [str(key) if isinstance(key, str) else key for key in pair[0]])]
+        self.structure = structure = _sorted(structure)
         self.paths = [path for path, _ in tree.flatten_with_path(structure)]
         by_key = ["/".join(str(key) for key in path if not isinstance(key, int)) or None for path in self.paths]
         self.keyed = [bool(path) and not isinstance(path[-1], int) for path in self.paths]
@@ -26,6 +36,11 @@ class Outputs:
 
     def __len__(self):
         return len(self.paths)
+
+    @staticmethod
+    def leaves(structure):
+        """The tensors of outputs of this structure, in the order of `names`."""
+        return tree.flatten(_sorted(structure))
 
     def label(self, index, thing):
         """What logs call `thing` of an output: `name_thing`, or `thing` alone for an output without a name."""
@@ -152,7 +167,7 @@ class CompiledLoss:
         targets = share_data(self.outputs, y_true, "y")
         weights = share_data(self.outputs, sample_weight, "sample_weight")
         trackers, parts = iter(self.trackers), []
-        for i, (loss, target, output, weight) in enumerate(zip(self.losses, targets, tree.flatten(y_pred), weights, strict=True)):
+        for i, (loss, target, output, weight) in enumerate(zip(self.losses, targets, self.outputs.leaves(y_pred), weights, strict=True)):
             if loss is None:
                 continue
             if target is None:
@@ -203,14 +218,14 @@ class CompiledMetrics(Metric):
     def build(self, y_true, y_pred, names=None):
         """Match with the outputs `y_pred` and their targets (tensors or Specs)."""
         outputs = Outputs(y_pred, names)
-        targets, leaves, found = share_data(outputs, y_true, "y"), tree.flatten(y_pred), []
+        targets, leaves, found = share_data(outputs, y_true, "y"), outputs.leaves(y_pred), []
         for what, given in self.given.items():
             for i, part in enumerate(self._per_output(outputs, given, what)):
                 for one in tree.flatten(part) if not _is_thing(part) else [part]:
                     if one is not None:
                         metric = as_metric(one, targets[i], leaves[i])
-                        found.append((outputs.label(i, metric.name) if len(outputs) > 1 else metric.name, metric, i, what != "metrics"))
-        self.all, self.outputs = _named(found), outputs
+                        found.append((metric, i, what != "metrics"))
+        self.all, self.outputs = _named(found, outputs), outputs
 
     @staticmethod
     def _per_output(outputs, given, what):
@@ -242,7 +257,7 @@ class CompiledMetrics(Metric):
         """Add a batch: targets, outputs and weights in the form of the model's outputs."""
         if not self.built:
             self.build(y_true, y_pred)
-        targets, leaves = share_data(self.outputs, y_true, "y"), tree.flatten(y_pred)
+        targets, leaves = share_data(self.outputs, y_true, "y"), self.outputs.leaves(y_pred)
         weights = share_data(self.outputs, sample_weight, "sample_weight")
         for _, metric, i, weighted in self.all:
             if targets[i] is None:
@@ -264,12 +279,14 @@ class CompiledMetrics(Metric):
         return {"name": self.name}
 
 
-def _named(found):
-    """The names made distinct: a weighted metric beside one of the same name is `weighted_name`, others get a number."""
+def _named(found, outputs):
+    """The metrics with the names of logs, made distinct: a weighted metric beside one of the same name is `weighted_name`, others get a number."""
     taken, named = set(), []
-    for name, metric, i, weighted in found:
+    for metric, i, weighted in found:
+        label = lambda thing, i=i: outputs.label(i, thing) if len(outputs) > 1 else thing
+        name = label(metric.name)
         if weighted and name in taken:
-            name = f"weighted_{name}"
+            name = label(f"weighted_{metric.name}")
         number, first = 1, name
         while name in taken:
             name, number = f"{first}_{number}", number + 1

@@ -49,11 +49,12 @@ def train(model, data, result=True):
 
     def loss_of(values):
         scaled, (_, y_pred, found, changed, news) = loss_and_updates(model, weights, values, x, y, sample_weight, True)
-        static[:] = [changed, found and [mask is not None for mask in found]]
-        return scaled, (y_pred, [mask for mask in found if mask is not None], news)
+        static[:] = [changed, found and [mask is not None for mask in found], y_pred]
+        return scaled, (tree.flatten(y_pred), [mask for mask in found if mask is not None], news)
 
-    (_, (y_pred, found, news)), gradients = backends.current().value_and_grad(loss_of, [weight._raw() for weight in weights])
-    changed, masked = static
+    (_, (leaves, found, news)), gradients = backends.current().value_and_grad(loss_of, [weight._raw() for weight in weights])
+    changed, masked, y_pred = static
+    y_pred = tree.pack_sequence_as(y_pred, leaves)
     for variable, value in zip(changed, news, strict=True):
         variable.assign(value)
     found = iter(found)

@@ -19,7 +19,6 @@ from cornu.training.compiled import CompiledLoss, CompiledMetrics, standard_form
 from cornu.training.data.arrays import to_array
 from cornu.training.data.sources import is_stream
 
-
 _NOT_GIVEN = object()
 
 
@@ -526,7 +525,8 @@ class Trainer:
             return_dict: whether to return a dictionary by name instead of a list.
 
         Returns:
-            The loss where there are no metrics, else a list: the loss, the losses of single outputs, the metrics in the order of `compile`.
+            The loss where there are no metrics, else a list: the loss, the losses of single outputs, the metrics: of one output in the order of
+            `compile`, of several by name.
 
         Raises:
             ValueError: the model is not compiled, or data that does not fit.
@@ -568,7 +568,7 @@ class Trainer:
             callbacks = CallbackList(callbacks, add_progbar=verbose != 0, verbose=_verbosity(verbose), epochs=1, steps=data.num_batches, model=self)
         callbacks.on_predict_begin()
         outputs = loop.predict(self._runner("predict"), data, callbacks)
-        callbacks.on_predict_end({"outputs": outputs})
+        callbacks.on_predict_end()
         return outputs
 
     # -- one batch ------------------------------------------------------------------------------------------------------------------
@@ -587,12 +587,13 @@ class Trainer:
         self._ready("fit" if what == "train" else what, batch)
         runner = self._runner(what)
         self._check_targets(f"{what}_on_batch", batch[1], runner.step.own is None)
+        self.reset_metrics()
         logs = runner.read(self._one_batch(what, batch))
         return logs if return_dict else self._in_order(logs)
 
     @user_lines
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Make one update on one batch; metrics go on from where they were (`reset_metrics`).
+        """Make one update on one batch; the metrics are those of this batch.
 
         Args:
             x, y, sample_weight, class_weight: as in `fit`.
@@ -605,7 +606,7 @@ class Trainer:
 
     @user_lines
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """The loss and metrics with one batch more; as `train_on_batch`, without an update."""
+        """The loss and metrics of one batch; as `train_on_batch`, without an update."""
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
     @user_lines
@@ -617,15 +618,12 @@ class Trainer:
         return tree.map_structure(_writable, self._one_batch("predict", (x,)))
 
     def _in_order(self, logs):
-        """Values of logs as a list, the loss first; one number where there is nothing else."""
-        training, names = self._training, ["loss"]
-        if training.loss is not None:
-            names += [tracker.name for tracker in training.loss.trackers]
-        if training.metrics is not None:
-            names += [name for name, *_ in training.metrics.all]
-        names = [name for name in names if name in logs]
-        names += [name for name in logs if name not in names]
-        values = [logs[name] for name in names]
+        """Values of logs as a list: the loss, then what metrics are called in `metrics`, then the rest by name; one number where there is no other."""
+        names = []
+        for metric in self.metrics:
+            names += [part.name for part in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
+        known = list(dict.fromkeys(name for name in ["loss", *names] if name in logs))
+        values = [logs[name] for name in [*known, *sorted(set(logs) - set(known))]]
         return values[0] if len(values) == 1 else values
 
 
