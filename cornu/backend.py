@@ -1,6 +1,8 @@
 """Keras's `backend` namespace: which engine is in use, and what holds for the whole process."""
 
-from cornu import backends, dtypes, scopes, settings
+import functools
+
+from cornu import backends, dtypes, scopes, settings, symbolic
 from cornu.backends import protocol
 from cornu.settings import epsilon as epsilon
 from cornu.settings import floatx as floatx
@@ -60,7 +62,22 @@ def device(device_name):
 
 def remat(f):
     """`f` whose intermediate values are computed again for the gradient instead of kept."""
-    return lambda *args: protocol.remat(f, list(args))
+
+    @functools.wraps(f)
+    def call(*args, **kwargs):
+        if symbolic.any_symbolic(args, kwargs):
+            return symbolic.record(call, args, kwargs)
+        places = [i for i, x in enumerate(args) if backends.is_tensor(x) or hasattr(x, "_cornu_value")]
+
+        def run(*tensors):
+            filled = list(args)
+            for i, x in zip(places, tensors, strict=True):
+                filled[i] = x
+            return f(*filled, **kwargs)
+
+        return protocol.remat(run, [backends.array(args[i]) for i in places])
+
+    return call
 
 
 def __getattr__(name):

@@ -3,14 +3,16 @@
 On values these run as the backend's own control flow; on Specs every branch and body runs once, for its shapes.
 """
 
+import builtins
 import functools
+import inspect
 import re
 
 from cornu import backends, scopes, shapes, symbolic, tree
 from cornu.backends import array, kind
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op
-from cornu.ops.elementwise import add, less, less_equal, logical_and
+from cornu.ops.elementwise import add, less, less_equal, logical_and, where
 from cornu.ops.making import cast
 from cornu.shapes import Spec
 
@@ -31,15 +33,31 @@ def _with_tensors(function):
     return lambda *args: _tensors(function(*args))
 
 
-@op(tensors=0)
 def cond(pred, true_fn, false_fn):
     """What `true_fn()` gives where `pred` is true, what `false_fn()` gives otherwise. Both give the same structure, shapes and types.
+
+    Where the functions use symbolic tensors, both are part of the graph, and one result is picked.
 
     >>> ops.cond(ops.greater(2, 1), lambda: ops.zeros(2), lambda: ops.ones(2)).tolist()
     [0.0, 0.0]
     """
     if type(pred) is bool:
         return true_fn() if pred else false_fn()
+    if _uses_symbols(true_fn) or _uses_symbols(false_fn):
+        return tree.map_structure(lambda a, b: where(cast(pred, "bool"), a, b), true_fn(), false_fn())
+    return _branch(pred, true_fn, false_fn)
+
+
+def _uses_symbols(function):
+    """Whether a symbolic tensor is among the variables around a function that it names."""
+    if not inspect.isfunction(function):
+        return False
+    around = inspect.getclosurevars(function)
+    return symbolic.any_symbolic(list(around.nonlocals.values()), list(around.globals.values()))
+
+
+@op(tensors=0)
+def _branch(pred, true_fn, false_fn):
     pred = cast(array(pred), "bool")
     return _interpreter(pred).cond(pred, _with_tensors(true_fn), _with_tensors(false_fn))
 
@@ -64,6 +82,8 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
         body: a function of the loop's variables that gives their next values, of the same shapes and types.
         loop_vars: a tuple or list of the first values, or one value.
         maximum_iterations: after so many runs it ends anyway.
+
+    The NumPy backend has gradients of it; JAX has none of loops whose length depends on values: see `fori_loop` and `scan`.
 
     >>> int(ops.while_loop(lambda i: i < 10, lambda i: i * 2, 1))
     16
@@ -90,6 +110,8 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 def fori_loop(lower, upper, body_fun, init_val):
     """`body_fun(i, value)` for each i from `lower` up to `upper`, that one left out; gives the last value.
 
+    JAX has a gradient of it where `lower` and `upper` are Python's numbers.
+
     >>> int(ops.fori_loop(0, 4, lambda i, total: total + i, 0))
     6
     """
@@ -99,6 +121,9 @@ def fori_loop(lower, upper, body_fun, init_val):
         i, value = state
         return add(i, 1), tree.map_structure(lambda old, new: array(new, kind(old)), value, body_fun(i, value))
 
+    if type(lower) is int and type(upper) is int:  # a number of steps that is known: every engine has a gradient of it
+        state, _ = _interpreter(value).scan(lambda state, _: (step(state), None), (array(lower), value), None, builtins.max(upper - lower, 0), False)
+        return state[1]
     return _interpreter(value, lower, upper).while_loop(lambda state: less(state[0], upper), step, (array(lower), value))[1]
 
 
@@ -124,7 +149,14 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     if xs is None and length is None:
         raise ValueError("scan: wanted `xs` or `length`; got neither.")
     init, xs = _tensors(init), _tensors(xs)
-    body = lambda carry, x: tuple(_tensors(part) for part in f(carry, x))
+    _same_lengths("scan", xs, length)
+
+    def body(carry, x):
+        found = f(carry, x)
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            raise ValueError(f"scan: `f` must give the next carry and an output; got {found!r}.")
+        return _next("scan", carry, _tensors(found[0])), _tensors(found[1])
+
     last, outputs = _interpreter(init, xs).scan(body, init, xs, length, bool(reverse))
     return last, outputs
 
@@ -157,6 +189,28 @@ def jvp(fun, primals, tangents, has_aux=False):
     return tuple(_interpreter(primals, tangents).jvp(_with_tensors(fun), primals, tangents, bool(has_aux)))
 
 
+def _same_lengths(op, xs, length=None):
+    """Raise where the tensors of `xs` have no first axis, or not all the same length."""
+    for x in tree.flatten(xs):
+        if x is not None and not x.ndim:
+            raise ValueError(f"{op}: wanted tensors with a first axis to go along; got one of the shape ().")
+        if x is not None:
+            length = shapes.same(length, x.shape[0], f"{op}: the lengths of the tensors' first axes")
+
+
+def _next(op, old, new):
+    """The next carry, which must be like the last."""
+    tree.assert_same_structure(old, new)
+    for a, b in zip(tree.flatten(old), tree.flatten(new), strict=True):
+        if a is not None and (len(a.shape) != len(b.shape) or kind(a) != kind(b)):
+            shown = [f"{kind(x)} of the shape {shapes.public(x.shape)}" for x in (a, b)]
+            raise ValueError(f"{op}: the carry must keep its shape and type; it was {shown[0]} and became {shown[1]}.")
+        if a is not None:
+            for m, n in zip(a.shape, b.shape, strict=True):
+                shapes.same(m, n, f"{op}: the carry must keep its shape; it was {shapes.public(a.shape)} and became {shapes.public(b.shape)}")
+    return new
+
+
 @op(tensors=0)
 def map(f, xs):
     """`f` of each part of `xs` along the first axis, one after the other, stacked.
@@ -164,6 +218,7 @@ def map(f, xs):
     >>> ops.map(lambda x: x * 2, ops.array([1, 2])).tolist()
     [2, 4]
     """
+    _same_lengths("map", _tensors(xs))
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
@@ -175,6 +230,7 @@ def vectorized_map(function, elements):
     [2, 4]
     """
     elements = _tensors(elements)
+    _same_lengths("vectorized_map", elements)
     return _interpreter(elements).vectorize(_with_tensors(function), (0,))(elements)
 
 
@@ -260,6 +316,9 @@ def associative_scan(f, elems, reverse=False, axis=0):
     """
     leaves = tree.flatten(_tensors(elems))
     axes = [shapes.normalize_axis(axis, leaf.ndim, "associative_scan") for leaf in leaves]
+    size = None
+    for leaf, a in zip(leaves, axes, strict=True):
+        size = shapes.same(size, leaf.shape[a], f"associative_scan: the lengths along axis {axis}")
     turn = lambda xs: [p.flip(x, (a,)) for x, a in zip(xs, axes, strict=True)] if reverse else xs
     pack = lambda xs: _packed(elems, xs)
     both = lambda a, b: tree.flatten(f(pack(a), pack(b)))

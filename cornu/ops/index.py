@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from cornu import dtypes, shapes
-from cornu.backends import array, canonical, kind, numpy
+from cornu.backends import array, canonical, current, kind, numpy
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op, settle
 from cornu.ops.elementwise import (
@@ -157,17 +157,28 @@ def _most(dtype):
     return 1 if dtype == "bool" else int(np.iinfo(dtype).max) if dtypes.is_integer(dtype) else math.inf
 
 
-def _segments(data, segment_ids, num_segments, start, mode):
+def _segments(op, data, segment_ids, num_segments, start, mode):
     """Rows of `data` with one id put together; an id out of range counts nowhere."""
     ids = _integers(array(segment_ids))
-    if ids.ndim != 1:
-        raise ValueError(f"segment: the ids need one axis; got the shape {shapes.public(ids.shape)}.")
+    if ids.ndim != 1 or not data.ndim:
+        raise ValueError(f"{op}: wanted an id for each row of data, on one axis; got the shapes {shapes.public(ids.shape)} and {shapes.public(data.shape)}.")
+    shapes.same(data.shape[0], ids.shape[0], f"{op}: the rows of data and the ids")
     if num_segments is None:
-        num_segments = shapes.UNKNOWN if type(ids) is Spec else int(numpy(ids).max(initial=-1)) + 1
+        num_segments = _count_of_segments(op, ids)
+    elif not unknown(num_segments) and num_segments < 0:
+        raise ValueError(f"{op}: num_segments is at least 0; got {num_segments}.")
     empty = p.full((num_segments + 1, *data.shape[1:]), start, kind(data))  # the last row takes what is out of range
     ids = where(logical_and(less(ids, num_segments), greater_equal(ids, 0)), ids, num_segments)
     out = p.scatter(empty, p.reshape(ids, (ids.shape[0], 1)), data, mode)
     return p.slice(out, [0] * out.ndim, [num_segments] + [None] * (out.ndim - 1), [1] * out.ndim)
+
+
+def _count_of_segments(op, ids):
+    if type(ids) is Spec:
+        return shapes.UNKNOWN
+    if not isinstance(ids, (np.ndarray, current().ARRAY)):
+        raise ValueError(f"{op}: in a compiled function the ids have no values yet, so give `num_segments`.")
+    return int(numpy(ids).max(initial=-1)) + 1
 
 
 @op(tensors=2)
@@ -182,25 +193,25 @@ def segment_sum(data, segment_ids, num_segments=None, sorted=False):
     >>> ops.segment_sum([1, 2, 3], [0, 0, 1], num_segments=2).tolist()
     [3, 3]
     """
-    return _segments(data, segment_ids, num_segments, 0, "add")
+    return _segments("segment_sum", data, segment_ids, num_segments, 0, "add")
 
 
 @op(tensors=2)
 def segment_max(data, segment_ids, num_segments=None, sorted=False):
     """The largest of the rows of `data` that have one id; see `segment_sum`."""
-    return _segments(data, segment_ids, num_segments, _least(kind(data)), "maximum")
+    return _segments("segment_max", data, segment_ids, num_segments, _least(kind(data)), "maximum")
 
 
 @op(tensors=2)
 def segment_min(data, segment_ids, num_segments=None, sorted=False):
     """The smallest of the rows of `data` that have one id; see `segment_sum`."""
-    return _segments(data, segment_ids, num_segments, _most(kind(data)), "minimum")
+    return _segments("segment_min", data, segment_ids, num_segments, _most(kind(data)), "minimum")
 
 
 @op(tensors=2)
 def segment_prod(data, segment_ids, num_segments=None, sorted=False):
     """The products of the rows of `data` that have one id; see `segment_sum`."""
-    return _segments(data, segment_ids, num_segments, 1, "multiply")
+    return _segments("segment_prod", data, segment_ids, num_segments, 1, "multiply")
 
 
 # Order
@@ -319,7 +330,7 @@ def histogram(x, bins=10, range=None):
     edges = linspace(low, high, bins + 1)
     place = clip(subtract(searchsorted(edges, x, side="right"), 1), 0, bins - 1)
     inside = logical_and(greater_equal(x, low), less_equal(x, high))
-    return _segments(cast(inside, kind(x)), place, bins, 0, "add"), edges
+    return _segments("histogram", cast(inside, kind(x)), place, bins, 0, "add"), edges
 
 
 @op(tensors=2)

@@ -14,7 +14,7 @@ def test_example_of(name, backend):
     run(dispatch.OPS[name].__doc__, name)
 
 
-@pytest.mark.parametrize("place", [ops.custom_gradient, ops.shape, random.SeedGenerator, cost], ids=lambda place: place.__name__)
+@pytest.mark.parametrize("place", [ops.cond, ops.custom_gradient, ops.vectorize, ops.shape, random.SeedGenerator, cost], ids=lambda place: place.__name__)
 def test_example(place, backend):
     run(place.__doc__, place.__name__)
 
