@@ -63,8 +63,10 @@ def names_in(path):
     Raises:
         CorruptFileError: it is no such list, or a name leads out of its folder.
     """
-    with open(path, encoding="utf-8", errors="replace") as file:
-        index = limits.parsed(file.read(limits.MAX_TEXT + 1), os.path.basename(path))
+    if limits.opened(path) > limits.MAX_TEXT:
+        raise CorruptFileError(f"it has more than {limits.MAX_TEXT:,} characters.")
+    with open(path, "rb") as file:
+        index = limits.parsed(file.read().decode("utf-8", "replace"), os.path.basename(path))
     found, metadata = index.get("weight_map"), index.get("metadata")
     if not isinstance(found, dict):
         raise CorruptFileError("it lists no files: there is no `weight_map`.")
