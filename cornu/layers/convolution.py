@@ -318,6 +318,7 @@ class SeparableConv(BaseConv, abstract=True):
     Source: Chollet, "Xception", 2016.
     """
 
+    strides_or_dilation = False
     filters: int
     kernel_size: object
     strides: object = 1

@@ -71,11 +71,16 @@ class EinsumDense(LowRank):
             raise ValueError(f"{self._label()}: {self.equation!r} wants an input of {len(left)} axes; got the shape {input_shape}.")
         sizes = dict(zip(left, input_shape))
         given = self.partial_output_shape
-        for letter, size in zip(out[len(out) - len(given) :], given):
+        if "..." not in self.equation and len(given) != len(out) - 1:
+            raise ValueError(f"{self._label()}: output_shape must have {len(out) - 1} sizes, one for each axis of {out!r} but the batch; got {given}.")
+        open_axes = len(out) - len(given) if "->..." in self.equation else 1
+        for letter, size in zip(out[open_axes:], given):
             if size is not None:
                 if sizes.get(letter) not in (None, size):
                     raise ValueError(f"{self._label()}: output_shape says {size} for the axis {letter!r}, but the input's is {sizes[letter]}.")
                 sizes[letter] = size
+            elif letter not in left:
+                raise ValueError(f"{self._label()}: output_shape leaves the axis {letter!r} open, which the input does not have; got {given}.")
         missing = [letter for letter in kernel if sizes.get(letter) is None]
         if missing:
             raise ValueError(

@@ -84,7 +84,7 @@ class ReversibleEmbedding(Embedding):
         output_dim: size of a row, at least 1.
         tie_weights: whether the way back uses the same table, or one of its own, `reverse_embeddings`.
         mask_zero: whether 0 stands for padding, to be masked.
-        reverse_dtype: name of the type of the way back; the compute type by default.
+        reverse_dtype: name of the type of the way back; by default the one that the input and the table promote to.
         logit_soft_cap: a number c above 0 for which scores s become c * tanh(s / c); None for the scores as they are.
 
     Shapes:
@@ -132,7 +132,8 @@ class ReversibleEmbedding(Embedding):
         if not reverse:
             return super().call(inputs)
         kernel = ops.transpose(ops.convert_to_tensor(self.embeddings)) if self.tie_weights else ops.convert_to_tensor(self.reverse_embeddings)
-        dtype = self.reverse_dtype or self.compute_dtype
-        scores = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        if self.reverse_dtype is not None:
+            inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
+        scores = ops.matmul(inputs, kernel)
         cap = self.logit_soft_cap
         return scores if cap is None else ops.multiply(ops.tanh(ops.divide(scores, cap)), cap)

@@ -244,18 +244,25 @@ class Layer(Configured, Operation, kw_only=True):
     @property
     def trainable_variables(self):
         """What training changes."""
-        return [v for v in self.variables if v.trainable] if self.trainable else []
+        if not self.trainable:
+            return []
+        own = [v for v in self._ordered_variables if v.trainable]
+        return _unique([*own, *(v for layer in self._layers for v in layer.trainable_variables)])
 
     @property
     def non_trainable_variables(self):
         """The variables that training leaves alone: seeds and frozen weights included."""
-        return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
+        return self._without_trained(self.variables)
+
+    def _without_trained(self, variables):
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in variables if id(v) not in trained]
 
     trainable_weights = property(lambda self: self.trainable_variables)
 
     @property
     def non_trainable_weights(self):
-        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+        return self._without_trained(self.weights)
 
     @property
     def metrics_variables(self):
@@ -272,6 +279,8 @@ class Layer(Configured, Operation, kw_only=True):
 
     def _set_trainable(self, value):
         object.__setattr__(self, "_trainable", bool(value))
+        if not self.__dict__.get("_prepared"):  # as an argument it says nothing of the layers that it is made of
+            return
         for variable in self._own_variables:
             if not variable.fixed:
                 variable.trainable = value
@@ -373,7 +382,8 @@ class Layer(Configured, Operation, kw_only=True):
             listed = isinstance(initial, (list, tuple)) and (len(self.weights) > 1 or len(initial) == 1)
             self.set_weights(initial if listed else [initial])
         if not self.trainable:
-            self.trainable = False
+            for variable in self._own_variables:
+                variable.trainable = False
 
     def _maybe_build(self, bound):
         if self.built:

@@ -104,7 +104,7 @@ class Bidirectional(Layer):
             kept = first + second
         if self.return_sequences:
             y_back = ops.flip(y_back, axis=1)
-        merged = self._merge(y, y_back)
+        merged = self._merge(ops.cast(y, self.compute_dtype), ops.cast(y_back, self.compute_dtype))
         if self.return_state:
             return (*merged, *kept) if self.merge_mode is None else (merged, *kept)
         return merged

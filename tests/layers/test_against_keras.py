@@ -121,7 +121,6 @@ ATTENTION = [
 ]
 
 
-
 @functools.cache
 def answers():
     """What Keras gives for every case, asked once: expression and arguments of the call -> answer."""

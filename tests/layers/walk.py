@@ -7,6 +7,7 @@ IMAGE, SEQUENCE, VECTOR, VOLUME = (2, 6, 5, 4), (2, 5, 4), (3, 6), (2, 4, 5, 4, 
 SPACES = {1: SEQUENCE, 2: IMAGE, 3: VOLUME}
 FORMAT = {"data_format": [None, "channels_last", "channels_first"]}
 COMMON = {"dtype": [None] * 7 + ["mixed_float16"], "trainable": [True] * 5 + [False]}
+SAME_TYPE = {"dtype": [None]}  # Keras computes a layer of float32 inside of one of mixed_float16 in a mixture of both
 
 
 def part(*names):
@@ -155,8 +156,12 @@ LAYERS = {
         [SEQUENCE],
         {},
     ),
-    "TimeDistributed": ({"layer": ["layers.Dense(3)", "layers.Conv1D(2, 2)", "layers.LSTM(2)", "layers.BatchNormalization()"]}, [(2, 3, 5, 4)], {}),
-    "SpectralNormalization": ({"layer": ["layers.Dense(3)", "layers.Conv1D(2, 3)"], "power_iterations": [1, 3]}, [SEQUENCE], {}),
+    "TimeDistributed": (
+        {"layer": ["layers.Dense(3)", "layers.Conv1D(2, 2)", "layers.LSTM(2)", "layers.BatchNormalization()"], **SAME_TYPE},
+        [(2, 3, 5, 4)],
+        {},
+    ),
+    "SpectralNormalization": ({"layer": ["layers.Dense(3)", "layers.Conv1D(2, 3)"], "power_iterations": [1, 3], **SAME_TYPE}, [SEQUENCE], {}),
     **{
         f"ConvLSTM{rank}D": (
             {"filters": [2], **windows(rank), **{k: v for k, v in {**RECURRENT, **GATES}.items() if k not in ("units", "unroll")}},
@@ -193,7 +198,11 @@ def cases(name, count):
     rank = int(name[-2]) if name[-1] == "D" else next((int(c) for c in name if c.isdigit()), 1)
     found = []
     for _ in range(50 * count):
-        arguments = {argument: chance.choice(values) for argument, values in {**choices, **COMMON}.items() if values != "-"}
+        arguments = {
+            argument: chance.choice(values)
+            for argument, values in {**choices, **{k: v for k, v in COMMON.items() if k not in choices}}.items()
+            if values != "-"
+        }
         arguments = {k: tuple(chance.choice((1, 2)) for _ in range(rank)) if v == "each" else v for k, v in arguments.items()}
         shown = [f"{k}={v if k in ('cell', 'layer') else repr(v)}" for k, v in arguments.items() if v is not None and (k, v) != ("trainable", True)]
         shapes = [tuple(shape) for shape in inputs]
