@@ -196,10 +196,16 @@ def _overridden(model, name):
     return 2 if count >= 2 or code.co_flags & 0x04 else 1
 
 
+def _flat(logs):
+    """Names and values, those of the metrics that a user's step gives as one dictionary among them."""
+    for name, value in logs.items():
+        yield from _flat(value) if isinstance(value, dict) else [(name, value)]
+
+
 def scalars(logs):
     """Logs as one vector of the numbers and a dictionary of the rest, with the names of the numbers: one thing to fetch instead of many."""
     names, numbers, rest = [], [], {}
-    for name, value in logs.items():
+    for name, value in _flat(logs):
         value = backends.array(value)
         if value.shape == ():
             names.append(name)

@@ -266,3 +266,19 @@ def test_a_metric_that_makes_variables_late():
     model = Own()
     model.compile("sgd", "mse", metrics=[Late()])
     assert model.fit(X, Y, batch_size=10, epochs=2, verbose=0).history["late"] == [4.0, 4.0]
+
+
+def test_logs_of_a_dictionary_of_metrics():
+    """Who walks `model.metrics` gets a dictionary from the compiled ones; its entries are logs."""
+
+    class Walking(Own):
+        def train_step(self, data):
+            logs = super().train_step(data)
+            return {"loss": logs["loss"], "compile_metrics": {"mae": logs["mae"]}}
+
+    model = Walking()
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(X, Y, batch_size=16, epochs=3, verbose=0, shuffle=False)
+    assert {name: [round(value, 5) for value in values] for name, values in history.history.items()} == {
+        name: [round(value, 5) for value in values] for name, values in reference()[1].history.items()
+    }
