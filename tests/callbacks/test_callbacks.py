@@ -186,7 +186,7 @@ def test_direction_by_the_metric(name, best):
 
 
 def test_reduce_lr_arguments():
-    with pytest.raises(ValueError, match="factor must be below 1"):
+    with pytest.raises(ValueError, match="factor must be a number from 0 and below 1"):
         callbacks.ReduceLROnPlateau(factor=1.0)
     assert callbacks.ReduceLROnPlateau(epsilon=0.5).min_delta == 0.5
 

@@ -134,4 +134,7 @@ class LambdaCallback(Callback):
             "on_train_batch_begin": on_train_batch_begin,
             "on_train_batch_end": on_train_batch_end,
         }
+        for name, function in {**named, **kwargs}.items():
+            if name.startswith("on_") and function is not None and not callable(function):
+                raise TypeError(f"LambdaCallback: {name} must be a function; got {function!r}.")
         self.__dict__.update({name: function for name, function in {**named, **kwargs}.items() if function is not None})

@@ -23,6 +23,8 @@ class CSVLogger(Callback):
 
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
+        if not isinstance(filename, (str, os.PathLike)):
+            raise TypeError(f"CSVLogger: filename must be the path of a file; got {filename!r}.")
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"CSVLogger: separator must be one character; got {separator!r}.")
         self.filename, self.sep, self.append = os.fspath(filename), separator, append

@@ -1,5 +1,6 @@
 """Ending training when it no longer helps, or when it has failed."""
 
+from cornu import ranges
 from cornu.training.callbacks.callback import Callback
 from cornu.training.callbacks.monitor import MonitorCallback, is_finite
 
@@ -39,6 +40,8 @@ class EarlyStopping(MonitorCallback):
         super().__init__(monitor, mode, min_delta=min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        ranges.check(self, "patience", "start_from_epoch", least=0, whole=True)
+        ranges.check(self, "baseline", optional=True)
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights = None
 
@@ -84,6 +87,8 @@ class TerminateOnNaN(Callback):
 
     def __init__(self, raise_error=False):
         super().__init__()
+        if not isinstance(raise_error, (bool, int)):
+            raise TypeError(f"TerminateOnNaN: raise_error must be True or False; got {raise_error!r}.")
         self.raise_error = raise_error
 
     def on_batch_end(self, batch, logs=None):

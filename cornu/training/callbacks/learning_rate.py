@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from cornu import backends
+from cornu import backends, ranges
 from cornu.training.callbacks.callback import Callback
 from cornu.training.callbacks.monitor import MonitorCallback
 
@@ -29,6 +29,8 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule, verbose=0):
         super().__init__()
+        if not callable(schedule):
+            raise TypeError(f"LearningRateScheduler: schedule must be a function of (epoch) or (epoch, learning rate); got {schedule!r}.")
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -75,9 +77,12 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=0.0001, cooldown=0, min_lr=0.0, **kwargs):
         super().__init__(monitor, mode, min_delta=kwargs.pop("epsilon", min_delta))
-        if factor >= 1.0:
-            raise ValueError(f"ReduceLROnPlateau: factor must be below 1; got {factor}.")
+        if kwargs:
+            raise TypeError(f"ReduceLROnPlateau has no argument {next(iter(kwargs))!r}.")
         self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        ranges.check(self, "factor", least=0, below=1)
+        ranges.check(self, "patience", "cooldown", least=0, whole=True)
+        ranges.check(self, "min_lr", least=0)
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs=None):

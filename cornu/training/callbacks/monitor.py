@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from cornu import scopes, tree
+from cornu import ranges, scopes, tree
 from cornu.training.callbacks.callback import Callback
 from cornu.training.data.faults import warn
 
@@ -26,8 +26,12 @@ class MonitorCallback(Callback):
         if mode not in ("auto", "min", "max"):
             warn(f'{type(self).__name__}: mode must be "auto", "min" or "max"; got {mode!r}. "auto" is used.')
             mode = "auto"
-        self.monitor, self.mode, self.best = monitor, mode, initial_value_threshold
-        self.min_delta = abs(min_delta)
+        if not isinstance(monitor, str):
+            raise TypeError(f"{type(self).__name__}: monitor must be the name of a metric; got {monitor!r}.")
+        self.monitor, self.mode, self.initial_value_threshold, self.min_delta = monitor, mode, initial_value_threshold, min_delta
+        ranges.check(self, "initial_value_threshold", optional=True)
+        ranges.check(self, "min_delta")
+        self.best, self.min_delta = initial_value_threshold, abs(min_delta)
         self.monitor_op: Any = None  # set by the first logs
 
     def _set_monitor_op(self):
