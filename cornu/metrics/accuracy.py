@@ -124,11 +124,6 @@ class BinaryAccuracy(FunctionMean):
     threshold: float = 0.5
     function = staticmethod(binary_accuracy)
 
-    def setup(self):
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ValueError(f"BinaryAccuracy: threshold must be from 0 to 1; got {self.threshold}.")
-        super().setup()
-
 
 class CategoricalAccuracy(FunctionMean):
     """How often the largest prediction is at the label's class, labels one-hot; from 0 to 1.

@@ -1,6 +1,6 @@
 """Metrics of yes-or-no decisions at thresholds: true and false positives and negatives, precision, recall."""
 
-from cornu import masks, ops, settings
+from cornu import masks, ops, ranges, settings
 from cornu.losses.loss import nested
 from cornu.losses.reduction import align
 from cornu.losses.targets import binary, kind
@@ -18,17 +18,10 @@ def checked_thresholds(metric, thresholds, default):
     if thresholds is None:
         return [default]
     found = list(thresholds) if hasattr(thresholds, "__len__") or hasattr(thresholds, "__iter__") else [thresholds]
-    bad = [t for t in found if t is None or not 0 <= t <= 1]
+    bad = [t for t in found if not hasattr(t, "__float__") or not 0 <= t <= 1]
     if bad or not found:
         raise ValueError(f"{type(metric).__name__}: thresholds must be numbers from 0 to 1, at least one; got {thresholds!r}.")
     return [float(t) for t in found]
-
-
-def fraction(metric, name):
-    """See that the argument `name` is from 0 to 1."""
-    value = getattr(metric, name)
-    if not 0 <= value <= 1:
-        raise ValueError(f"{type(metric).__name__}: {name} must be from 0 to 1; got {value}.")
 
 
 def decisions(metric, y_true, y_pred, sample_weight=None, top_k=None, class_id=None):
@@ -95,7 +88,7 @@ class _Count(Metric):
         self.accumulator.assign_add(self._pick(true, false, positives, negatives))
 
     def result(self):
-        return self._cast(self.accumulator[0] if len(self._at) == 1 else self.accumulator.value)
+        return self.accumulator[0] if len(self._at) == 1 else self.accumulator.value
 
 
 class TruePositives(_Count):
@@ -146,8 +139,8 @@ class _Share(Metric):
 
     def setup(self):
         super().setup()
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"{type(self).__name__}: top_k must be at least 1; got {self.top_k}.")
+        ranges.check(self, "top_k", least=1, whole=True, optional=True)
+        ranges.check(self, "class_id", whole=True, optional=True)
         self._at = checked_thresholds(self, self.thresholds, 0.5 if self.top_k is None else NEVER)
         self.true_positives = self.add_variable((len(self._at),), "zeros", name="true_positives")
         setattr(self, self.error, self.add_variable((len(self._at),), "zeros", name=self.error))
@@ -159,7 +152,7 @@ class _Share(Metric):
 
     def result(self):
         share = ops.divide_no_nan(self.true_positives, ops.add(self.true_positives, getattr(self, self.error)))
-        return self._cast(share[0] if len(self._at) == 1 else share)
+        return share[0] if len(self._at) == 1 else share
 
 
 class Precision(_Share):
@@ -222,13 +215,9 @@ class FBetaScore(Metric):
 
     def setup(self):
         super().setup()
-        own = type(self).__name__
-        if self.average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(f"{own}: average must be None, 'micro', 'macro' or 'weighted'; got {self.average!r}.")
-        if not self.beta > 0:
-            raise ValueError(f"{own}: beta must be above 0; got {self.beta}.")
-        if self.threshold is not None and not 0 < self.threshold <= 1:
-            raise ValueError(f"{own}: threshold must be above 0 and at most 1, or None; got {self.threshold}.")
+        ranges.one_of(self, "average", (None, "micro", "macro", "weighted"))
+        ranges.check(self, "beta", above=0)
+        ranges.check(self, "threshold", above=0, most=1, optional=True)
         self.built = False
 
     def build(self, y_true_shape, y_pred_shape):

@@ -1,9 +1,8 @@
 """Metrics of curves that arise as the threshold moves: the area below them, and points on them."""
 
-from cornu import ops, settings
-from cornu.fields import suggestion
+from cornu import ops, ranges, settings
 from cornu.losses.targets import kind, same_rank, tensors
-from cornu.metrics.confusion import decisions, fraction
+from cornu.metrics.confusion import checked_thresholds, decisions
 from cornu.metrics.metric import Metric
 
 _STATE = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -100,22 +99,21 @@ class AUC(_Curve):
 
     def setup(self):
         super().setup()
-        for name, known in (("curve", ("PR", "ROC", "PRGAIN")), ("summation_method", ("interpolation", "majoring", "minoring"))):
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"AUC: {name} must be one of {', '.join(known)}; got {value!r}.{suggestion(value, known)}")
-        self._own_thresholds = None if self.thresholds is None else sorted(float(t) for t in self.thresholds)
+        ranges.one_of(self, "curve", ("PR", "ROC", "PRGAIN"))
+        ranges.one_of(self, "summation_method", ("interpolation", "majoring", "minoring"))
+        ranges.check(self, "num_labels", least=1, whole=True, optional=True)
+        self._own_thresholds = None if self.thresholds is None else sorted(checked_thresholds(self, self.thresholds, None))
         if self._own_thresholds is None:
-            if self.num_thresholds < 2:
-                raise ValueError(f"AUC: num_thresholds must be at least 2; got {self.num_thresholds}.")
+            ranges.check(self, "num_thresholds", least=2, whole=True)
             inner = even_thresholds(self.num_thresholds)[1:-1]
         else:
-            if any(not 0 <= t <= 1 for t in self._own_thresholds):
-                raise ValueError(f"AUC: thresholds must be from 0 to 1; got {self.thresholds}.")
             inner = self._own_thresholds
             self.num_thresholds = len(inner) + 2
         self.thresholds = [-settings.epsilon(), *inner, 1.0 + settings.epsilon()]
-        self.label_weights = None if self.label_weights is None else [float(w) for w in self.label_weights]
+        given = self.label_weights
+        if given is not None and (not hasattr(given, "__len__") or not all(hasattr(w, "__float__") and w >= 0 for w in given)):
+            raise ValueError(f"AUC: label_weights must be numbers of at least 0, one a label, or None; got {given!r}.")
+        self.label_weights = None if given is None else [float(w) for w in given]
         if self.num_labels is not None and not self.multi_label:
             raise ValueError("AUC: num_labels is for multi_label=True.")
         self.built = False
@@ -184,7 +182,7 @@ class AUC(_Curve):
         if not self.built:
             return ops.zeros((), self.dtype)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            return self._cast(self.interpolate_pr_auc())
+            return self.interpolate_pr_auc()
         true, false, rejected, missed = (variable.value for variable in self._counts())
         x = recall = ops.divide_no_nan(true, ops.add(true, missed))
         if self.curve == "ROC":
@@ -199,7 +197,7 @@ class AUC(_Curve):
             heights = ops.divide(ops.add(y[:-1], y[1:]), 2.0)
         else:
             heights = (ops.minimum if self.summation_method == "minoring" else ops.maximum)(y[:-1], y[1:])
-        return self._cast(self._mean_of_labels(ops.sum(ops.multiply(ops.subtract(x[:-1], x[1:]), heights), axis=0)))
+        return self._mean_of_labels(ops.sum(ops.multiply(ops.subtract(x[:-1], x[1:]), heights), axis=0))
 
     def get_config(self):
         config = super().get_config()
@@ -219,7 +217,9 @@ class _At(_Curve):
 
     def setup(self):
         super().setup()
-        fraction(self, self.value)
+        ranges.check(self, self.value, least=0, most=1)
+        ranges.check(self, "num_thresholds", least=1, whole=True)
+        ranges.check(self, "class_id", whole=True, optional=True)
         if self.num_thresholds < 1:
             raise ValueError(f"{type(self).__name__}: num_thresholds must be at least 1; got {self.num_thresholds}.")
         self.thresholds = even_thresholds(self.num_thresholds)
@@ -238,7 +238,7 @@ class _At(_Curve):
         }
         shares["recall"] = shares["sensitivity"]
         reached = ops.greater_equal(shares[self.value], getattr(self, self.value))
-        return self._cast(ops.max(ops.where(reached, shares[self.sought], 0.0)))
+        return ops.max(ops.where(reached, shares[self.sought], 0.0))
 
 
 class SensitivityAtSpecificity(_At):

@@ -1,6 +1,6 @@
 """Means of losses, as metrics, and measures of regression."""
 
-from cornu import losses, ops, settings
+from cornu import losses, ops, ranges, settings
 from cornu.losses.reduction import align
 from cornu.losses.targets import matched
 from cornu.metrics.metric import Metric
@@ -281,10 +281,8 @@ class R2Score(Metric):
 
     def setup(self):
         super().setup()
-        if self.class_aggregation not in ("uniform_average", "variance_weighted_average", None):
-            raise ValueError(f"R2Score: class_aggregation must be 'uniform_average', 'variance_weighted_average' or None; got {self.class_aggregation!r}.")
-        if self.num_regressors < 0:
-            raise ValueError(f"R2Score: num_regressors must be at least 0; got {self.num_regressors}.")
+        ranges.one_of(self, "class_aggregation", ("uniform_average", "variance_weighted_average", None))
+        ranges.check(self, "num_regressors", least=0, whole=True)
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self.built = False
 
@@ -326,4 +324,4 @@ class R2Score(Metric):
                 1.0, ops.divide(ops.multiply(ops.subtract(1.0, score), ops.subtract(self.num_samples, 1.0)), ops.where(ops.equal(free, 0), 1.0, free))
             )
             score = ops.where(ops.greater(free, 0), adjusted, score)
-        return self._cast(score)
+        return score

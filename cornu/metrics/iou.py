@@ -1,6 +1,6 @@
 """Intersection over union, for segmentation."""
 
-from cornu import dtypes, masks, ops, settings
+from cornu import dtypes, masks, ops, ranges, settings
 from cornu.losses.loss import nested
 from cornu.losses.reduction import align
 from cornu.losses.targets import differ, shape
@@ -17,8 +17,9 @@ class _Confusion(Metric):
     def setup(self):
         self.dtype = self.dtype or "int32"
         super().setup()
-        if self.num_classes < 1:
-            raise ValueError(f"{type(self).__name__}: num_classes must be at least 1; got {self.num_classes}.")
+        ranges.check(self, "num_classes", least=1, whole=True)
+        ranges.check(self, "ignore_class", whole=True, optional=True)
+        ranges.check(self, "axis", whole=True)
         self.total_confusion_matrix = self.add_variable((self.num_classes, self.num_classes), "zeros", name="total_confusion_matrix")
 
     def _classes(self, y, sparse):
@@ -89,11 +90,14 @@ class IoU(_Confusion):
     axis: int = -1
 
     def setup(self):
-        self.target_class_ids = list(self.target_class_ids)
+        super().setup()
+        given = self.target_class_ids
+        if not hasattr(given, "__iter__") or isinstance(given, str) or not all(hasattr(i, "__index__") for i in given):
+            raise TypeError(f"{type(self).__name__}: target_class_ids must be a list of class numbers; got {given!r}.")
+        self.target_class_ids = list(given)
         out = [i for i in self.target_class_ids if not 0 <= i < self.num_classes]
         if out:
             raise ValueError(f"{type(self).__name__}: target_class_ids must be from 0 to {self.num_classes - 1}; got {out[0]}.")
-        super().setup()
 
     def result(self):
         return self._shares(self.target_class_ids)
@@ -114,6 +118,10 @@ class BinaryIoU(IoU):
     dtype: object = None
     _left_out = frozenset(("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis"))
     num_classes, ignore_class, sparse_y_true, sparse_y_pred, axis = 2, None, True, True, -1
+
+    def setup(self):
+        super().setup()
+        ranges.check(self, "threshold", least=0, most=1)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         over = ops.cast(ops.greater_equal(ops.convert_to_tensor(y_pred), self.threshold), "int32")

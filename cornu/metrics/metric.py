@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cornu import dtype_policies, dtypes, initializers, ops, scopes, settings, traceback
+from cornu import dtype_policies, dtypes, initializers, ops, scopes, traceback
 from cornu.fields import Configured
 from cornu.variable import Variable
 
@@ -36,8 +36,10 @@ class Metric(Configured):
         return self
 
     def setup(self):
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"{type(self).__name__}: name must be text, or None; got {self.name!r} ({type(self.name).__name__}).")
         self.name = self.name or scopes.auto_name(type(self).__name__)
-        self.dtype = dtype_policies.get(self.dtype or settings.floatx()).compute_dtype
+        self.dtype = dtype_policies.computed_in(self, self.dtype)
 
     def __setattr__(self, name, value):
         if isinstance(value, Variable) and not any(value is v for v in self._variables):

@@ -1,6 +1,6 @@
 """Sums and means over batches."""
 
-from cornu import dtypes, masks, ops, serialization, settings
+from cornu import dtypes, masks, ops, ranges, serialization, settings
 from cornu.losses.loss import nested
 from cornu.losses.reduction import align
 from cornu.metrics.metric import Metric
@@ -120,6 +120,15 @@ class MeanMetricWrapper(Mean):
         return cls(**config)
 
 
+_RANGES = {  # argument of a FunctionMean -> which numbers it may be
+    "k": {"least": 1, "whole": True},
+    "axis": {"whole": True},
+    "threshold": {"least": 0, "most": 1},
+    "label_smoothing": {"least": 0, "most": 1},
+    "ignore_class": {"whole": True, "optional": True},
+}
+
+
 class FunctionMean(Mean):
     """The mean of `function(y_true, y_pred, ...)`, with the declared arguments by name."""
 
@@ -131,6 +140,12 @@ class FunctionMean(Mean):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls._arguments = tuple(n for n in cls._fields if n not in Metric._fields)
+
+    def setup(self):
+        super().setup()
+        for name in self._arguments:
+            if name in _RANGES:
+                ranges.check(self, name, **_RANGES[name])
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         values = type(self).function(y_true, y_pred, **{name: getattr(self, name) for name in self._arguments})

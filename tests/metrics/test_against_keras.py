@@ -30,150 +30,174 @@ def _data(kind):
         "hot_and_numbers": (hot, draw.integers(0, 4, 12)),
         "equal": (draw.integers(0, 2, shape), draw.integers(0, 2, shape)),
         "sorted": (numbers, np.argsort(-chance, -1)),
+        "ties": (hot, draw.integers(0, 3, shape) / 2),
+        "ties_of_numbers": (numbers, draw.integers(0, 3, shape) / 2),
         "chances": (chance / chance.sum(-1, keepdims=True), chance[::-1] / chance[::-1].sum(-1, keepdims=True)),
     }[kind]
     return [np.asarray(x).astype("int32" if np.asarray(x).dtype.kind == "i" else "float32") for x in (y_true, y_pred)]
 
 
-METRICS = [
-    ("Accuracy", {}, "equal"),
-    ("BinaryAccuracy", {}, "binary"),
-    ("BinaryAccuracy", {"threshold": 0.2}, "flat"),
-    ("CategoricalAccuracy", {}, "hot"),
-    ("SparseCategoricalAccuracy", {}, "classes"),
-    ("SparseCategoricalAccuracy", {}, "column"),
-    ("TopKCategoricalAccuracy", {"k": 2}, "hot"),
-    ("TopKCategoricalAccuracy", {}, "hot"),
-    ("SparseTopKCategoricalAccuracy", {"k": 3}, "classes"),
-    ("SparseTopKCategoricalAccuracy", {"k": 2, "from_sorted_ids": True}, "sorted"),
-    ("MeanSquaredError", {}, "real"),
-    ("RootMeanSquaredError", {}, "real"),
-    ("MeanAbsoluteError", {}, "real"),
-    ("MeanAbsolutePercentageError", {}, "positive"),
-    ("MeanSquaredLogarithmicError", {}, "positive"),
-    ("LogCoshError", {}, "real"),
-    ("CosineSimilarity", {}, "real"),
-    ("PearsonCorrelation", {}, "real"),
-    ("ConcordanceCorrelation", {}, "real"),
-    ("KLDivergence", {}, "chances"),
-    ("Poisson", {}, "positive"),
-    ("Hinge", {}, "binary"),
-    ("SquaredHinge", {}, "binary"),
-    ("CategoricalHinge", {}, "hot"),
-    ("BinaryCrossentropy", {}, "binary"),
-    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "logits"),
-    ("CategoricalCrossentropy", {"label_smoothing": 0.2}, "hot"),
-    ("SparseCategoricalCrossentropy", {}, "classes"),
-    ("SparseCategoricalCrossentropy", {"from_logits": True}, "column"),
-    ("R2Score", {}, "real"),
-    ("R2Score", {"class_aggregation": "variance_weighted_average"}, "real"),
-    ("R2Score", {"class_aggregation": None, "num_regressors": 2}, "real"),
-    ("TruePositives", {}, "binary"),
-    ("FalsePositives", {"thresholds": [0.1, 0.5, 0.9]}, "binary"),
-    ("TrueNegatives", {"thresholds": [0.3]}, "flat"),
-    ("FalseNegatives", {"thresholds": 0.7}, "binary_3d"),
-    ("Precision", {}, "binary"),
-    ("Precision", {"thresholds": [0.6, 0.2]}, "flat"),
-    ("Precision", {"top_k": 2}, "binary"),
-    ("Precision", {"top_k": 2, "class_id": 1}, "binary"),
-    ("Precision", {"class_id": 3, "thresholds": 0.4}, "binary"),
-    ("Recall", {}, "binary_3d"),
-    ("Recall", {"top_k": 3, "thresholds": [0.5, 0.9]}, "binary"),
-    ("F1Score", {}, "hot"),
-    ("F1Score", {"average": "micro", "threshold": 0.5}, "binary"),
-    ("F1Score", {"average": "macro"}, "hot"),
-    ("FBetaScore", {"average": "weighted", "beta": 2.0}, "hot"),
-    ("FBetaScore", {"beta": 0.5, "threshold": 0.3}, "binary"),
-    *(
-        ("AUC", {"curve": curve, "summation_method": method}, "binary")
-        for curve in ("ROC", "PR", "PRGAIN")
-        for method in ("interpolation", "minoring", "majoring")
+K = [None, [0.5], [0.1, 0.5, 0.9], 0.3, [0.7, 0.2]]
+EVEN = {"num_thresholds": [200, 1, 7, 11], "class_id": [None, 2], "dtype": [None, "float32"]}
+CONFUSED = {"thresholds": K, "dtype": [None, "float16"]}
+SHARE = {"thresholds": K, "top_k": [None, None, 2, 3], "class_id": [None, None, 1, 3]}
+AVERAGE = {"average": [None, "micro", "macro", "weighted"], "threshold": [None, 0.5, 0.3]}
+DTYPE = {"dtype": [None, "float16", "float32"]}
+WALK = {  # metric -> the kinds of its data, and values of its arguments
+    "Accuracy": (["equal", "pairs"], DTYPE),
+    "BinaryAccuracy": (["binary", "flat"], {"threshold": [0.5, 0.2, 0.9]}),
+    "CategoricalAccuracy": (["hot"], DTYPE),
+    "SparseCategoricalAccuracy": (["classes", "column"], {}),
+    "TopKCategoricalAccuracy": (["hot", "ties"], {"k": [1, 2, 3, 4, 5]}),
+    "SparseTopKCategoricalAccuracy": (["classes", "column", "sorted", "ties_of_numbers"], {"k": [1, 2, 3, 4, 5]}),
+    "MeanSquaredError": (["real"], DTYPE),
+    "RootMeanSquaredError": (["real"], {}),
+    "MeanAbsoluteError": (["real"], {}),
+    "MeanAbsolutePercentageError": (["positive"], {}),
+    "MeanSquaredLogarithmicError": (["positive"], {}),
+    "LogCoshError": (["real"], {}),
+    "CosineSimilarity": (["real"], {"axis": [-1, 1]}),
+    "PearsonCorrelation": (["real"], {"axis": [-1, 1]}),
+    "ConcordanceCorrelation": (["real"], {"axis": [-1, 1]}),
+    "KLDivergence": (["chances"], {}),
+    "Poisson": (["positive"], {}),
+    "Hinge": (["binary"], {}),
+    "SquaredHinge": (["binary"], {}),
+    "CategoricalHinge": (["hot"], {}),
+    "BinaryCrossentropy": (["binary", "logits"], {"label_smoothing": [0, 0.1, 0.5]}),
+    "CategoricalCrossentropy": (["hot"], {"label_smoothing": [0, 0.2], "from_logits": [False, True]}),
+    "SparseCategoricalCrossentropy": (["classes", "column"], {"from_logits": [False, True]}),
+    "R2Score": (["real"], {"class_aggregation": ["uniform_average", "variance_weighted_average", None], "num_regressors": [0, 2]}),
+    "TruePositives": (["binary", "flat"], CONFUSED),
+    "FalsePositives": (["binary", "flat"], CONFUSED),
+    "TrueNegatives": (["binary", "flat"], CONFUSED),
+    "FalseNegatives": (["binary", "binary_3d"], CONFUSED),
+    "Precision": (["binary"], SHARE),
+    "Recall": (["binary"], SHARE),
+    "F1Score": (["hot"], AVERAGE),
+    "FBetaScore": (["hot"], {**AVERAGE, "beta": [1.0, 2.0, 0.5]}),
+    "AUC": (
+        ["binary", "grid", "flat", "logits"],
+        {
+            "curve": ["ROC", "PR", "PRGAIN"],
+            "summation_method": ["interpolation", "minoring", "majoring"],
+            "num_thresholds": [200, 2, 21, 50],
+            "thresholds": [None, None, [0.9, 0.25, 0.5], [0.3]],
+            "multi_label": [False, True],
+            "num_labels": [None, 4],
+            "label_weights": [None, [1.0, 2.0, 0.0, 0.5]],
+        },
     ),
-    ("AUC", {"num_thresholds": 21}, "grid"),
-    ("AUC", {"num_thresholds": 2}, "flat"),
-    ("AUC", {"thresholds": [0.9, 0.25, 0.5]}, "flat"),
-    ("AUC", {"from_logits": True, "curve": "PR"}, "logits"),
-    ("AUC", {"multi_label": True}, "binary"),
-    ("AUC", {"multi_label": True, "curve": "PR", "num_labels": 4, "label_weights": [1.0, 2.0, 0.0, 0.5]}, "binary"),
-    ("AUC", {"multi_label": True, "curve": "PR", "summation_method": "majoring", "thresholds": [0.3, 0.6]}, "binary"),
-    ("AUC", {"label_weights": [1.0, 2.0, 0.0, 0.5]}, "binary"),
-    ("SensitivityAtSpecificity", {"specificity": 0.4}, "binary"),
-    ("SpecificityAtSensitivity", {"sensitivity": 0.6, "num_thresholds": 11}, "flat"),
-    ("PrecisionAtRecall", {"recall": 0.5, "class_id": 2}, "binary"),
-    ("RecallAtPrecision", {"precision": 0.55}, "binary"),
-    ("RecallAtPrecision", {"precision": 1.0, "num_thresholds": 1}, "binary"),
-    ("IoU", {"num_classes": 4, "target_class_ids": [0, 2]}, "pairs"),
-    ("IoU", {"num_classes": 4, "target_class_ids": [1], "ignore_class": 2, "dtype": "float32"}, "pairs_2d"),
-    ("IoU", {"num_classes": 4, "target_class_ids": [1, 3], "sparse_y_true": False, "sparse_y_pred": False}, "hot"),
-    ("BinaryIoU", {"dtype": "float32"}, "binary"),
-    ("BinaryIoU", {"target_class_ids": [1], "threshold": 0.3, "dtype": "float32"}, "flat"),
-    ("MeanIoU", {"num_classes": 4, "dtype": "float32"}, "pairs"),
-    ("MeanIoU", {"num_classes": 5, "ignore_class": -1, "dtype": "float32"}, "with_void"),
-    ("OneHotIoU", {"num_classes": 4, "target_class_ids": [0, 3], "dtype": "float32"}, "hot"),
-    ("OneHotMeanIoU", {"num_classes": 4, "sparse_y_pred": True, "dtype": "float32"}, "hot_and_numbers"),
-]
-KERAS = """
-config = {k: tuple(v) if k == "target_class_ids" else v for k, v in config.items()}
-metric = getattr(keras.metrics, name)(**config)
-for part in parts:
-    part = slice(*part)
-    metric.update_state(ops.convert_to_tensor(y_true[part]), ops.convert_to_tensor(y_pred[part]), sample_weight=None if weights is None else weights[part])
-out["result"] = metric.result()
-out["state"] = {v.path: v for v in metric.variables}
-out["config"] = {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in metric.get_config().items() if k not in ("label_weights", "thresholds")}
-out["again"] = type(metric).from_config(metric.get_config()).name
-"""
-_said = {}  # what Keras gave, asked once for all backends
+    "SensitivityAtSpecificity": (["binary"], {"specificity": [0.4, 0.0, 1.0, 0.8], **EVEN}),
+    "SpecificityAtSensitivity": (["binary"], {"sensitivity": [0.6, 0.0, 1.0, 0.3], **EVEN}),
+    "PrecisionAtRecall": (["binary"], {"recall": [0.5, 0.0, 1.0, 0.8], **EVEN}),
+    "RecallAtPrecision": (["binary"], {"precision": [0.55, 0.0, 1.0, 0.4], **EVEN}),
+    "IoU": (
+        ["pairs", "pairs_2d", "hot"],
+        {"num_classes": [4], "target_class_ids": [[0, 2], [1], [0, 1, 2, 3]], "ignore_class": [None, 2], "dtype": ["float32", None]},
+    ),
+    "BinaryIoU": (["binary", "flat"], {"target_class_ids": [[0, 1], [1], [0]], "threshold": [0.5, 0.3], "dtype": ["float32"]}),
+    "MeanIoU": (["pairs", "with_void"], {"num_classes": [4, 5], "ignore_class": [None, -1, 1], "dtype": ["float32"]}),
+    "OneHotIoU": (["hot"], {"num_classes": [4], "target_class_ids": [[0, 3], [2]], "dtype": ["float32"], "ignore_class": [None, 1]}),
+    "OneHotMeanIoU": (["hot", "hot_and_numbers"], {"num_classes": [4], "dtype": ["float32"], "ignore_class": [None, 1]}),
+}
+COUNT = 9  # cases of each metric; the first has the first value of each argument
 PARTS = ((0, 5), (5, 6), (6, 12))
-
-
-def _ids(case):
-    return f"{case[0]}-{case[2]}" + "".join(f"-{v}" if isinstance(v, str) else f"-{k}" for k, v in case[1].items())
-
-
-@pytest.mark.parametrize("weighting", ["plain", "samples", "places"])
-@pytest.mark.parametrize("case", METRICS, ids=_ids)
-def test_class(backend, case, weighting):
-    name, config, kind = case
-    y_true, y_pred = _data(kind)
-    if weighting == "places" and (
-        y_true.ndim == 1 or name in ("F1Score", "FBetaScore") or "Categorical" in name or name in WHOLE_ROWS or (name == "IoU" and kind == "hot")
-    ):
-        pytest.skip("one value a sample")
-    draw = np.random.default_rng(5)
-    weights = {"plain": None, "samples": draw.integers(0, 3, 12).astype("float32"), "places": draw.integers(0, 3, y_true.shape).astype("float32")}[weighting]
-    theirs = weights
-    if weighting == "samples" and ("IoU" in name and kind in ("pairs_2d", "binary") or kind == "binary_3d"):  # Keras wants a weight a place there
-        theirs = np.broadcast_to(weights.reshape(-1, *[1] * (y_true.ndim - 1)), y_true.shape)
-    elif weighting == "places" and "class_id" in config:
-        theirs = weights[:, config["class_id"]]
-    key = (_ids(case), str(config), weighting)
-    if key not in _said:
-        _said[key] = oracle.run(KERAS, name=name, config=config, y_true=y_true, y_pred=y_pred, weights=theirs, parts=PARTS)
-    expected = _said[key]
-    metric = getattr(metrics, name)(**config)
-    for start, stop in PARTS:
-        metric.update_state(y_true[start:stop], y_pred[start:stop], sample_weight=None if weights is None else weights[start:stop])
-    result = backends.numpy(metric.result())
-    assert result.shape == expected["result"].shape and result.dtype == expected["result"].dtype
-    np.testing.assert_allclose(result, expected["result"], rtol=2e-5, atol=2e-6)
-    assert {v.path: (v.shape, v.dtype) for v in metric.variables} == {path: (v.shape, v.dtype.name) for path, v in expected["state"].items()}
-    for variable in metric.variables:
-        np.testing.assert_allclose(variable.numpy(), expected["state"][variable.path], rtol=1e-5, atol=1e-5, err_msg=variable.path)
-    kept = {k: list(v) if isinstance(v, tuple) else v for k, v in metric.get_config().items() if k in expected["config"]}
-    assert kept == expected["config"]
-
-
 WHOLE_ROWS = {"MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "LogCoshError", "CosineSimilarity",
               "PearsonCorrelation", "ConcordanceCorrelation", "KLDivergence", "Poisson", "Hinge", "SquaredHinge", "BinaryCrossentropy", "OneHotIoU",
               "OneHotMeanIoU"}  # fmt: skip
+ROWS = ("F1Score", "FBetaScore", "IoU")  # one weight a sample alone
 
 
-@pytest.mark.parametrize("case", METRICS, ids=_ids)
-def test_compiled_and_stateless(backend, case):
+def cases(name):
+    """The walk of one metric: (config, y_true, y_pred, sample_weight) of each case."""
+    kinds, arguments = WALK[name]
+    draw = np.random.default_rng(sum(map(ord, name)))
+    found = []
+    for index in range(COUNT if arguments else 3):
+        config = {key: values[draw.integers(len(values))] if index else values[0] for key, values in arguments.items()}
+        kind = kinds[index % len(kinds)]
+        y_true, y_pred = _data(kind)
+        if kind == "logits" or config.get("from_logits"):
+            config["from_logits"] = True
+            y_pred = (3 * draw.normal(size=y_pred.shape)).astype("float32")
+        if kind == "sorted":
+            config["from_sorted_ids"] = True
+        if name == "AUC":
+            config["multi_label"] &= kind != "flat"
+            config["num_labels"] = config["num_labels"] if config["multi_label"] else None
+            config["label_weights"] = config["label_weights"] if kind != "flat" else None
+            if config["thresholds"] is not None:
+                del config["num_thresholds"]
+        if name == "IoU" and kind == "hot":
+            config |= {"sparse_y_true": False, "sparse_y_pred": False}
+        if kind == "hot_and_numbers":
+            config["sparse_y_pred"] = True
+        if name == "R2Score" and config["num_regressors"] and index % 2:
+            config["num_regressors"] = 0
+        if kind == "with_void":
+            config |= {"ignore_class": -1}
+        weights = draw.integers(0, 3, 12).astype("float32") if index % 3 else None
+        one_a_row = y_true.ndim == 1 or "Categorical" in name or name in WHOLE_ROWS or name.endswith(ROWS) or config.get("class_id") is not None
+        if weights is not None and not one_a_row and (index % 3 == 2 or kind in ("pairs_2d", "binary_3d")):
+            weights = draw.integers(0, 3, y_true.shape).astype("float32")
+        if kind in ("pairs_2d", "binary") and "IoU" in name and weights is not None:
+            weights = np.repeat(draw.integers(0, 3, 12).astype("float32")[:, None], y_true.shape[1], 1)  # Keras wants a weight a place there
+        found.append((config, y_true, y_pred, weights))
+    return found
+
+
+KERAS = """
+for name, found in walks.items():
+    out[name] = []
+    for config, y_true, y_pred, weights in found:
+        config = {k: tuple(v) if k == "target_class_ids" else v for k, v in config.items()}
+        try:
+            metric = getattr(keras.metrics, name)(**config)
+            for part in parts:
+                part = slice(*part)
+                metric.update_state(y_true[part], y_pred[part], sample_weight=None if weights is None else weights[part])
+        except Exception as error:
+            raise ValueError(f"{name} {config} {y_true.shape} {y_pred.shape} {np.shape(weights)}: {error}")
+        written = {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in metric.get_config().items() if k not in ("label_weights", "thresholds")}
+        out[name].append((np.asarray(metric.result()), [(v.path.split("/")[-1], np.asarray(v)) for v in metric.variables], written))
+"""
+
+
+@pytest.fixture(scope="module")
+def said():
+    """What Keras gave for all walks, asked once."""
+    return oracle.run(KERAS, backend="numpy", walks={name: cases(name) for name in WALK}, parts=PARTS)
+
+
+@pytest.mark.parametrize("name", WALK)
+def test_walk(said, name, backend):
+    every = list(zip(cases(name), said[name], strict=True))
+    for (config, y_true, y_pred, weights), (wanted, state, written) in every if backends.name() == "numpy" else every[1:2]:
+        metric = getattr(metrics, name)(**config)
+        told = f"{name}({config}), weights {weights}"
+        for start, stop in PARTS if backends.name() == "numpy" else ((0, 6), (6, 12)):  # however they are parted, the sums are the same
+            metric.update_state(y_true[start:stop], y_pred[start:stop], sample_weight=None if weights is None else weights[start:stop])
+        result = backends.numpy(metric.result())
+        assert result.shape == wanted.shape and result.dtype == wanted.dtype, told
+        tolerance = 2e-3 if config.get("dtype") == "float16" else 2e-5
+        np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance / 10, err_msg=told)
+        for variable, (last, value) in zip(metric.variables, state, strict=True):
+            assert variable.path.split("/")[-1] == last and variable.shape == value.shape, told
+            np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4 if tolerance < 1e-3 else 1e-2, atol=1e-5, err_msg=told + last)
+        kept = {k: list(v) if isinstance(v, tuple) else v for k, v in metric.get_config().items() if k in written}
+        kept["name"], written["name"] = kept["name"].rstrip("_0123456789"), written["name"].rstrip("_0123456789")
+        assert kept == written, told
+        assert metrics.deserialize(metrics.serialize(metric)).get_config() == metric.get_config()
+
+
+COMPILED = "Accuracy TopKCategoricalAccuracy MeanSquaredError R2Score TruePositives Precision FBetaScore AUC RecallAtPrecision IoU OneHotMeanIoU".split()
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_and_stateless(backend, name):
     """`stateless_update_state` in a compiled program gives what eager batches give, and leaves the metric alone."""
-    name, config, kind = case
-    y_true, y_pred = _data(kind)
+    config, y_true, y_pred, _ = cases(name)[1]
     eager = getattr(metrics, name)(**config)
     eager.update_state(y_true[:6], y_pred[:6])  # makes what depends on shapes
     first = [v.numpy() for v in eager.variables]
@@ -190,19 +214,23 @@ def test_compiled_and_stateless(backend, case):
     assert all(not v.numpy().any() for v in eager.variables)
 
 
-@pytest.mark.parametrize("weights_shape", [(1,), (4,), (4, 1), (4, 3), (4, 3, 1), (4, 3, 2), (1, 3), (4, 1, 2)])
-@pytest.mark.parametrize("name", ["Mean", "Sum"])
-def test_mean_and_sum_of_values(backend, name, weights_shape):
+def test_mean_and_sum_of_values(backend):
     values = np.random.default_rng(1).normal(size=(4, 3, 2)).astype("float32")
-    weights = np.random.default_rng(2).uniform(size=weights_shape).astype("float32")
-    code = "m = getattr(keras.metrics, name)(); m.update_state(v, sample_weight=w); m.update_state(v); out['r'] = m.result(); out['s'] = m.variables"
-    expected = oracle.run(code, name=name, v=values, w=weights)
-    metric = getattr(metrics, name)()
-    metric.update_state(values, sample_weight=weights)
-    metric.update_state(values)
-    np.testing.assert_allclose(backends.numpy(metric.result()), expected["r"], rtol=1e-5, atol=1e-6)
-    for mine, theirs in zip(metric.variables, expected["s"]):
-        np.testing.assert_allclose(mine.numpy(), theirs, rtol=1e-5, atol=1e-6)
+    every = [(name, np.random.default_rng(2).uniform(size=shape).astype("float32"))
+             for shape in ((1,), (4,), (4, 1), (4, 3), (4, 3, 1), (4, 3, 2), (1, 3), (4, 1, 2)) for name in ("Mean", "Sum")]  # fmt: skip
+    code = """
+out["r"] = []
+for name, w in every:
+    m = getattr(keras.metrics, name)(); m.update_state(v, sample_weight=w); m.update_state(v)
+    out["r"].append((m.result(), [np.asarray(x) for x in m.variables]))
+"""
+    for (name, weights), (wanted, state) in zip(every, oracle.run(code, backend="numpy", every=every, v=values)["r"]):
+        metric = getattr(metrics, name)()
+        metric.update_state(values, sample_weight=weights)
+        metric.update_state(values)
+        np.testing.assert_allclose(backends.numpy(metric.result()), wanted, rtol=1e-5, atol=1e-6)
+        for mine, theirs in zip(metric.variables, state):
+            np.testing.assert_allclose(mine.numpy(), theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_one_weight_for_the_batch(backend):
@@ -211,18 +239,16 @@ def test_one_weight_for_the_batch(backend):
     assert [float(v.numpy()) for v in metric.variables] == [1.5, 1.0]
 
 
-@pytest.mark.parametrize("name", [n for n in metrics.__all__ if n.islower() and n not in ("get", "serialize", "deserialize")])
-def test_function(backend, name):
-    kind = {"hinge": "binary", "squared_hinge": "binary", "kl_divergence": "chances", "pearson_correlation": "real", "concordance_correlation": "real"}.get(
-        name
-    )
-    kind = kind or ("classes" if "sparse" in name else "hot" if "categorical" in name else "binary" if "binary" in name else "positive")
-    y_true, y_pred = _data(kind)
-    code = "out['y'] = getattr(keras.metrics, name)(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))"
-    expected = oracle.run(code, name=name, y_true=y_true, y_pred=y_pred)["y"]
-    got = backends.numpy(getattr(metrics, name)(y_true, y_pred))
-    assert got.dtype == expected.dtype
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+def test_functions(backend):
+    kinds = {"hinge": "binary", "squared_hinge": "binary", "kl_divergence": "chances", "pearson_correlation": "real", "concordance_correlation": "real"}
+    names = [n for n in metrics.__all__ if n.islower() and n not in ("get", "serialize", "deserialize")]
+    guess = lambda n: "classes" if "sparse" in n else "hot" if "categorical" in n else "binary" if "binary" in n else "positive"
+    given = {name: _data(kinds.get(name) or guess(name)) for name in names}
+    expected = oracle.run("out.update({n: getattr(keras.metrics, n)(*pair) for n, pair in given.items()})", backend="numpy", given=given)
+    for name, (y_true, y_pred) in list(given.items())[:: 4 if backends.name() == "jax" else 1]:
+        got = backends.numpy(getattr(metrics, name)(y_true, y_pred))
+        assert got.dtype == expected[name].dtype, name
+        np.testing.assert_allclose(got, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_names_and_get():
@@ -242,3 +268,50 @@ def test_configs_go_both_ways():
     again = [metrics.deserialize(c) for c in back]
     assert [type(m) for m in again] == [metrics.Precision, metrics.MeanMetricWrapper, metrics.AUC]
     assert again[0].thresholds == [0.2, 0.4] and again[1]._fn_kwargs == {"threshold": 0.3} and again[2].num_thresholds == 7
+
+
+FRACTION = [-0.1, 1.5, "a", None]
+WRONG = {  # metric -> argument -> values that are refused
+    "BinaryAccuracy": {"threshold": [-0.1, 1.5, "a"]},
+    "TopKCategoricalAccuracy": {"k": [0, -1, 1.5, "a"]},
+    "SparseTopKCategoricalAccuracy": {"k": [0, "a"]},
+    "CosineSimilarity": {"axis": [1.5, "a", None]},
+    "PearsonCorrelation": {"axis": ["a"]},
+    "ConcordanceCorrelation": {"axis": ["a"]},
+    "BinaryCrossentropy": {"label_smoothing": FRACTION},
+    "CategoricalCrossentropy": {"label_smoothing": FRACTION, "axis": ["a"]},
+    "SparseCategoricalCrossentropy": {"ignore_class": ["a", 0.5], "axis": [None]},
+    "R2Score": {"class_aggregation": ["sum", 3], "num_regressors": [-1, "a", 1.5]},
+    "TruePositives": {"thresholds": [-0.1, 1.5, [0.5, 2.0], [], ["a"], "a"]},
+    "Precision": {"thresholds": [[0.5, 2.0]], "top_k": [0, "a", 1.5], "class_id": ["a", 0.5]},
+    "Recall": {"thresholds": [2.0], "top_k": [-1]},
+    "F1Score": {"average": ["mean", 3], "threshold": [0.0, 2.0, "a"]},
+    "FBetaScore": {"beta": [0.0, -1.0, "a"], "average": ["sum"]},
+    "AUC": {
+        "curve": ["ROK", 3], "summation_method": ["trapezoid", None], "num_thresholds": [1, 2.5, "a"], "thresholds": [[1.5], ["a"]],
+        "num_labels": [0, "a", 3], "label_weights": [["a"], [-1.0], "a"],
+    },
+    "SensitivityAtSpecificity": {"specificity": FRACTION, "num_thresholds": [0, "a"], "class_id": ["a"]},
+    "SpecificityAtSensitivity": {"sensitivity": FRACTION},
+    "PrecisionAtRecall": {"recall": FRACTION},
+    "RecallAtPrecision": {"precision": FRACTION},
+    "IoU": {"num_classes": [0, "a", 1.5], "target_class_ids": [[4], [-1], 3, "a", ["a"]], "ignore_class": ["a"], "axis": ["a"]},
+    "BinaryIoU": {"threshold": FRACTION, "target_class_ids": [[2]]},
+    "MeanIoU": {"num_classes": [0, "a"], "ignore_class": [0.5]},
+    "OneHotIoU": {"target_class_ids": [[9]]},
+    "OneHotMeanIoU": {"num_classes": [-1]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*WALK, "Mean", "Sum"])
+def test_wrong_arguments(name):
+    needed = {
+        key: values[0]
+        for key, values in WALK.get(name, ([], {}))[1].items()
+        if key in ("num_classes", "target_class_ids", "specificity", "sensitivity", "recall", "precision")
+    }
+    for argument, values in {**WRONG.get(name, {}), "name": [3], "dtype": ["float99", 3], "unknown": [1]}.items():
+        for value in values:
+            with pytest.raises((ValueError, TypeError)) as error:
+                getattr(metrics, name)(**{**needed, argument: value})
+            assert name in str(error.value) and argument in str(error.value), (argument, value, str(error.value))
