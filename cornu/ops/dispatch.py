@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from cornu import backends, dtypes, symbolic
+from cornu import backends, dtypes, shapes, symbolic
 from cornu.backends import array, canonical, kind, protocol
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
@@ -66,9 +66,9 @@ def op(tensors=1, sequence=False, direct=None):
                         return symbolic.record(call, args, kwargs)
                     abstract = abstract or any(type(item) is Spec for item in (x.values() if t is dict else x))
             if tensors:
-                args = (*(_tensor(x, i == 0, sequence) for i, x in enumerate(args[:tensors])), *args[tensors:])
+                args = (*(_tensor(x, i == 0, sequence, name) for i, x in enumerate(args[:tensors])), *args[tensors:])
                 if kwargs:
-                    kwargs = {k: _tensor(v, k == names[0], sequence) if k in names else v for k, v in kwargs.items()}
+                    kwargs = {k: _tensor(v, k == names[0], sequence, name) if k in names else v for k, v in kwargs.items()}
             if abstract:
                 return body(*args, **kwargs)
             return written[not args or type(args[0]) in _concrete or type(args[0]) is list](*args, **kwargs)
@@ -111,16 +111,34 @@ def _shortcut(direct, primitive, body):
     return call
 
 
-def _tensor(x, first, sequence):
+def _array(x, op):
+    """`x` as an array; what cannot be one is told with the name of the op."""
+    try:
+        return array(x)
+    except (TypeError, ValueError) as error:
+        raise _told(error, op) from None
+
+
+def _told(error, op, *operands):
+    """An error of an op with the op's name before it, and shapes that do not fit told as everywhere.
+
+    Raises:
+        ValueError: the shapes of `operands` do not broadcast.
+    """
+    shapes.broadcast(*(tuple(x.shape) for x in operands if hasattr(x, "shape")), op=op)
+    return type(error)(f"{op}: {error}") if type(error) in (TypeError, ValueError) and not str(error).startswith(op) else error
+
+
+def _tensor(x, first, sequence, op):
     """`x` as a tensor; a scalar that is not the first argument stays a scalar, since it is weak in promotion."""
     if x is None or type(x) is Spec:
         return x
     if first and sequence and isinstance(x, (list, tuple)):
-        return [array(item) for item in x]
+        return [_array(item, op) for item in x]
     if not first and type(x) in (int, float, bool, complex):
         return x
     backend = protocol.backend
-    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else array(x)
+    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else _array(x, op)
 
 
 def settle(*args, dtype=None):
@@ -157,12 +175,15 @@ def unary(name, dtype=dtypes.result, doc=None):
             return native(x)
         if isinstance(x, KerasTensor):
             return symbolic.record(call, (x,), {})
-        if hasattr(x, "_cornu_value"):
-            x = x._cornu_value()
-        wanted = canonical(dtype(kind(x)))
-        if type(x) is Spec:
-            return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
-        return primitive(array(x, wanted))
+        try:
+            if hasattr(x, "_cornu_value"):
+                x = x._cornu_value()
+            wanted = canonical(dtype(kind(x)))
+            if type(x) is Spec:
+                return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
+            return primitive(array(x, wanted))
+        except (TypeError, ValueError) as error:
+            raise _told(error, name, x) from None
 
     def on_load(backend):
         nonlocal native, kept
@@ -175,34 +196,32 @@ def unary(name, dtype=dtypes.result, doc=None):
 def binary(name, dtype=dtypes.result, doc=None):
     """An elementwise op of two tensors that broadcast."""
     predicate = name in protocol.PREDICATES
-    native = primitive = None
+    native, primitive = None, getattr(protocol, name)
     both, scalars = _NONE, {int: _NONE, float: _NONE}  # types that are kept beside their own, and beside a scalar of this type
 
     def call(x1, x2):
         t1, t2 = type(x1), type(x2)
-        if t1 in _concrete:
-            if t2 is t1:
-                if x1.dtype == x2.dtype and x1.dtype in both:
+        try:
+            if t1 in _concrete:
+                if t2 is t1:
+                    if x1.dtype == x2.dtype and x1.dtype in both:
+                        return native(x1, x2)
+                elif t2 in scalars and x1.dtype in scalars[t2]:
                     return native(x1, x2)
-            elif t2 in scalars and x1.dtype in scalars[t2]:
-                return native(x1, x2)
-        if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
-            return symbolic.record(call, (x1, x2), {})
-        if hasattr(x1, "_cornu_value"):
-            x1 = x1._cornu_value()
-            t1 = type(x1)
-        if hasattr(x2, "_cornu_value"):
-            x2 = x2._cornu_value()
-            t2 = type(x2)
-        wanted = canonical(dtype(kind(x1), kind(x2)))
-        if t1 is Spec or t2 is Spec:
-            return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
-        if t1 in (int, float, bool):  # one tensor at least; the second scalar stays weak
-            x1 = array(x1, wanted)
-        elif t2 in (int, float, bool):
-            x1 = array(x1, wanted)
-            return (primitive or getattr(backends.load(), name))(x1, x2 if t2 is not bool else array(x2, wanted))
-        return (primitive or getattr(backends.load(), name))(array(x1, wanted), array(x2, wanted))
+            if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
+                return symbolic.record(call, (x1, x2), {})
+            if hasattr(x1, "_cornu_value"):
+                x1 = x1._cornu_value()
+            if hasattr(x2, "_cornu_value"):
+                x2 = x2._cornu_value()
+            wanted = canonical(dtype(kind(x1), kind(x2)))
+            if type(x1) is Spec or type(x2) is Spec:
+                return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
+            if type(x2) in scalars and type(x1) not in scalars:  # one tensor at least; the second scalar stays weak
+                return primitive(array(x1, wanted), x2)
+            return primitive(array(x1, wanted), array(x2, wanted))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise _told(error, name, x1, x2) from None
 
     def on_load(backend):
         nonlocal native, primitive, both
