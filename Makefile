@@ -4,6 +4,7 @@
 #   make test    all tests, compared with the newest Keras, which goes into .venv-oracle
 #   make check   format, lint, types, imports, fast tests: under a minute
 #   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
+#   make ops     what is checked of every op, in a table
 #   make lines   lines per folder
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check types quick bench format lines clean
+.PHONY: demo test check types quick bench ops format lines clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
@@ -43,6 +44,9 @@ bench: $(VENV)/.tools $(ORACLE)/.installed
 	$(BIN)/python benchmarks/fit.py --oracle $(ORACLE) --peers $(PEERS)
 	$(BIN)/python benchmarks/ops.py --oracle $(ORACLE)
 	$(BIN)/python benchmarks/ops_traps.py
+
+ops: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/ops_table.py
 
 lines:
 	$(PYTHON) tools/lines.py

@@ -53,11 +53,13 @@ def _least(kinds):
 def result(*kinds):
     """The least type that holds all of `kinds`, for instance ("int32", "float") -> `floatx`.
 
-    Kinds are names of types and "int", "float", "complex" for Python scalars.
+    Kinds are names of types and "int", "float", "complex" for Python scalars. No 64 bits come of 32: "uint32" and "int32" give "int32".
     """
     least = _least(kinds)
     if least == "float":
         return settings.floatx()
+    if least == "int64" and "int64" not in kinds:
+        return "int32"
     return {"int": "int32", "complex": "complex64"}.get(least, least)
 
 

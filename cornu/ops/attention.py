@@ -47,7 +47,8 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
         if heads % key_heads:
             raise ValueError(f"dot_product_attention: {heads} heads of query are not a multiple of the {key_heads} of key.")
         key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
-    query = multiply(query, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    depth = query.shape[-1]
+    query = multiply(query, (1.0 if unknown(depth) else 1 / math.sqrt(depth)) if scale is None else scale)
     logits = einsum("bqhd,bkhd->bhqk", query, key)
     logits = cast(logits, "float32") if dtype in ("float16", "bfloat16") else logits
     if attn_logits_soft_cap is not None:

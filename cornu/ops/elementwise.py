@@ -328,7 +328,7 @@ def select(condlist, choicelist, default=0):
     """Where several conditions may hold: the choice of the first that does, `default` where none does."""
     if len(condlist) != len(choicelist):
         raise ValueError(f"select: {len(condlist)} conditions and {len(choicelist)} choices came; their numbers must be equal.")
-    out = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+    *choices, out = settle(*choicelist, default)[0]
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
         out = where(condition, choice, out)
     return out

@@ -18,13 +18,15 @@ def _type(dtype):
 
 @op
 def cast(x, dtype):
-    """Convert to the type `dtype`; floats lose their fraction when they become integers, and anything but 0 becomes True.
+    """Convert to the type `dtype`; floats lose their fraction when they become integers, complex numbers their imaginary part; anything but 0 is True.
 
     >>> ops.cast([1.7, 0.0], "int32").tolist()
     [1, 0]
     """
-    dtype = _type(dtype)
-    return x if kind(x) == dtype else p.cast(x, dtype)
+    dtype, given = _type(dtype), kind(x)
+    if given in dtypes.COMPLEX and dtype not in dtypes.COMPLEX and dtype != "bool":
+        x = p.real(x)
+    return x if given == dtype else p.cast(x, dtype)
 
 
 @op
@@ -322,4 +324,4 @@ def stop_gradient(variable):
 @op
 def copy(x):
     """A tensor with the same values."""
-    return p.cast(x, kind(x)) if type(x) is shapes.Spec else backends.load().copy(x)
+    return p.where(tensor(True), x, x)

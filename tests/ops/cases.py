@@ -1,5 +1,8 @@
 """Every public op with arguments to try it on: a line an op."""
 
+import importlib
+import pathlib
+
 import numpy as np
 
 from tests.ops.check import draw
@@ -21,11 +24,13 @@ DRAWN = f((2, 5, 4, 6), seed=4), f((2, 3, 2, 6), seed=5), f((2, 3, 2, 6), seed=6
 
 
 class Case:
-    """The arguments of one call, and what need not be compared: `gradient`, `keras`, `spec`; `unknown` says whose first sizes may be open."""
+    """The arguments of one call, and what need not be compared: `gradient`, `keras`, `spec`, `compiled`; `unknown` says whose sizes may be open."""
 
-    def __init__(self, *args, gradient=True, keras=True, spec=True, unknown=True, tolerance=1e-5, **kwargs):
+    def __init__(self, *args, gradient=True, keras=True, spec=True, compiled=None, unknown=True, tolerance=1e-5, **kwargs):
         self.args, self.kwargs = args, kwargs
         self.gradient, self.keras, self.spec, self.unknown, self.tolerance = gradient, keras, spec, unknown, tolerance
+        self.compiled = spec if compiled is None else compiled
+        self.eager, self.symbolic = True, spec
 
 
 C = Case
@@ -103,6 +108,7 @@ CASES |= {
     ],
 }
 CASES |= {
+    "view": [N(A, "int32"), N(INTS, "uint8"), N(INTS.astype("uint8")[:, :2], "int16")],
     "cast": [C(A, "float16", gradient=False), N(A, "int32"), N(INTS, "float32"), N(INTS, "bool")],
     "saturate_cast": [N(A * 300, "uint8"), N(A * 1e20, "int32"), N(INTS, "uint8"), N(A * 1e30, "float16")],
     "convert_to_tensor": [C(A), N(INTS, "float32")],
@@ -129,7 +135,7 @@ CASES |= {
 CASES |= {
     "reshape": [C(A, (3, 2)), C(CUBE, (-1, 4)), C(CUBE, (2, -1)), C(A, 6, unknown=False), C(CUBE, (2, 12))],
     "ravel": [C(CUBE)],
-    "squeeze": [C(A[:, None, :, None]), C(A[:, None], axis=1), C(A[:, None, :, None], axis=(1, 3))],
+    "squeeze": [C(A[:, None, :, None], unknown=False), C(A[:, None], axis=1), C(A[:, None, :, None], axis=(1, 3))],
     "expand_dims": [C(A, 0), C(A, -1), C(A, (1, 3))],
     "transpose": [C(CUBE), C(CUBE, (1, 2, 0)), C(CUBE, axes=[0, -1, 1])],
     "moveaxis": [C(CUBE, 0, -1), C(CUBE, (0, 1), (-1, 0))],
@@ -231,7 +237,7 @@ CASES |= {
     "outer": [C(A, V)],
     "vdot": [C(A, B), N(COMPLEX, COMPLEX)],
     "kron": [C(A, ROWS), C(V, A)],
-    "cross": [C(A, B), C(A[:, :2], B), C(A[:, :2], B[:, :2]), C(f((3, 2)), f((3, 2), seed=1), axis=0)],
+    "cross": [C(A, B), C(A[:, :2], B), C(A[:, :2], B[:, :2], unknown=False), C(f((3, 2)), f((3, 2), seed=1), axis=0)],
     "normalize": [C(A), C(A, 0), C(A, -1, 1), C(A, -1, 3), C(A, -1, np.inf, keras=False)],
     "cholesky": [C(DEFINITE, gradient=False), N(DEFINITE, upper=True)],
     "cholesky_inverse": [N(np.tril(SQUARE), tolerance=1e-4), N(np.triu(SQUARE), upper=True, tolerance=1e-4)],
@@ -245,6 +251,8 @@ CASES |= {
     "solve": [C(SQUARE, ROWS), N(SQUARE, V[:3], unknown=False)],
     "solve_triangular": [C(np.triu(SQUARE), ROWS, gradient=False), N(np.tril(SQUARE), ROWS, lower=True)],
     "pinv": [N(ROWS, tolerance=1e-4)],
+    "eig": [N(SQUARE, keras=False, compiled=False)],
+    "lu_factor": [N(SQUARE)],
     "lstsq": [N(ROWS.T, f((4,)), unknown=False, tolerance=1e-4)],
     "matrix_rank": [N(ROWS), N(np.ones((3, 3), "float32"))],
     "cdist": [C(A, f((4, 3))), C(CUBE, f((2, 5, 4)))],
@@ -320,7 +328,7 @@ CASES |= {
     "categorical_crossentropy": [C(ONE_HOT, PROBABILITIES), C(ONE_HOT, f((4, 3)), True), N(ONE_HOT, ONE_HOT), C(f((2, 3, 4), 0, 1), CUBE, True, 1)],
     "sparse_categorical_crossentropy": [
         C(np.array([0, 2, 1, 1]), PROBABILITIES),
-        C(np.array([[0], [2], [1], [1]]), f((4, 3)), True),
+        C(np.array([[0], [2], [1], [1]]), f((4, 3)), True, unknown=False),
         C(np.array([[0, 2, 1, 1], [0, 1, 2, 2]]), CUBE, True, 1, keras=False),
         N(np.array([0, 5, -1, 1]), f((4, 3)), True),
     ],
@@ -406,6 +414,47 @@ CASES |= {
         C(FIRST, 2, data_format="channels_first"),
     ],
 }
-CONTROL = "cond switch while_loop fori_loop scan map vectorized_map associative_scan custom_gradient".split()  # in test_control.py
-ELSEWHERE = ["ctc_loss"]  # in test_ctc.py
+BY_GRADIENT = {  # what has none in the cases above
+    "nan_to_num": [C(A)],
+    **{name: [C(A, POSITIVE)] for name in ("mod", "fmod")},
+    "select": [C([FLAGS, FLAGS2], [A, B], 7.0)],
+    **{name: [C(A), C(A, axis=1)] for name in "nansum nanprod nanmax nanmin nanmean nanvar nanstd nancumsum nancumprod nanmedian".split()},
+    "nanquantile": [C(A, 0.3)],
+    "nanpercentile": [C(A, 30.0)],
+    "logspace": [C(A, B, 4)],
+    "full_like": [C(A, V[:3], keras=False)],
+    "copy": [C(A)],
+    "cholesky": [C(DEFINITE)],
+    "cholesky_inverse": [C(np.tril(SQUARE), tolerance=1e-4)],
+    "logdet": [C(DEFINITE)],
+    "qr": [C(SQUARE)],
+    "svd": [C(A, compute_uv=False)],
+    "eigh": [C(DEFINITE, keras=False)],
+    "solve_triangular": [C(np.triu(SQUARE), ROWS)],
+    "pinv": [C(ROWS, tolerance=1e-4)],
+    "lstsq": [C(ROWS.T, f((4,)), unknown=False, tolerance=1e-4)],
+    "geomspace": [C(POSITIVE, POSITIVE + 1, 4)],
+    **{name: [C((CUBE, f((2, 3, 4), seed=1)))] for name in "fft fft2 ifft2 irfft".split()},
+    "rfft": [C(CUBE)],
+    "polar": [C(POSITIVE, A)],
+    "view_as_complex": [C(CUBE[..., :2])],
+    "stft": [C(WAVE, 6, 3, 8, tolerance=1e-4)],
+    "istft": [C((f((2, 6, 5)), f((2, 6, 5), seed=1)), 8, 3, 8, tolerance=1e-4)],
+}
+for _name, _calls in BY_GRADIENT.items():
+    CASES[_name] = [*_calls, *CASES[_name]]
 PLAIN = "shape size ndim dtype is_tensor convert_to_numpy lgamma digamma vectorize".split()  # no tensors come out, or no op of Keras
+BY_HAND = "cond switch while_loop fori_loop scan map vectorized_map associative_scan custom_gradient ctc_loss ctc_decode jvp".split()  # in other files
+ON_JAX = (
+    "binary_crossentropy gelu hard_sigmoid hard_silu saturate_cast segment_max selu soft_shrink unique".split()
+)  # ops whose reference is Keras on JAX: on NumPy it gives something else
+
+
+def everywhere():
+    """Name -> cases, of all tests of ops: those above and the `ROWS` of other files, whose `PLACE` says where in `ops` their names are."""
+    found = dict(CASES) | {name: [Case()] for name in BY_HAND}
+    for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
+        module = importlib.import_module(f"tests.ops.{path.stem}")
+        place = getattr(module, "PLACE", "")
+        found |= {f"{place}{name}": rows for name, rows in getattr(module, "ROWS", {}).items()}
+    return found

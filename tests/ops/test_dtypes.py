@@ -16,7 +16,7 @@ from cornu.backends.protocol import BINARY
 from cornu.shapes import Spec
 from tests import gaps, oracle
 from tests.ops import cases
-from tests.ops.test_walk import NAMES, named
+from tests.ops.test_walk import named
 
 DTYPES = tuple(d for d in dtypes.ALL if d not in ("complex128", "string"))
 COMMON = ("bool", "uint8", "int32", "float16", "bfloat16", "float32")  # pairs of these are asked for arrays too
@@ -38,34 +38,40 @@ def attempt(function):
         return type(error).__name__ + ': ' + str(error)[:200]
 
 def filled(args, places, values):
-    args = list(args)
+    leaves, form = jax.tree_util.tree_flatten(args, is_leaf=lambda x: x is None)
     for place, value in zip(places, values):
-        args[place] = value
-    return args
+        leaves[place] = value
+    return jax.tree_util.tree_unflatten(form, leaves)
 
 def traced(function, args, kwargs, places, kinds):
     def call(*arrays):
         arrays = iter(arrays)
         return function(*filled(args, places, [scalars[k] if k in scalars else next(arrays) for k in kinds]), **kwargs)
-    arrays = [jax.ShapeDtypeStruct(args[p].shape, jax.numpy.dtype(k)) for p, k in zip(places, kinds) if k not in scalars]
+    leaves = jax.tree_util.tree_leaves(args, is_leaf=lambda x: x is None)
+    arrays = [jax.ShapeDtypeStruct(leaves[p].shape, jax.numpy.dtype(k)) for p, k in zip(places, kinds) if k not in scalars]
     with jax.enable_x64(bool(wide & set(kinds))):
         return jax.eval_shape(call, *arrays)
 
 out['symbolic'], out['arrays'] = {}, {}
 for name, (args, kwargs, places, every, some) in asked.items():
     function = operator.attrgetter(name)(ops)
+    leaves = jax.tree_util.tree_leaves(args, is_leaf=lambda x: x is None)
     for kinds in every:
-        tensors = [scalars[k] if k in scalars else keras.KerasTensor(args[p].shape, k) for p, k in zip(places, kinds)]
+        tensors = [scalars[k] if k in scalars else keras.KerasTensor(leaves[p].shape, k) for p, k in zip(places, kinds)]
         out['symbolic'][name, kinds] = attempt(lambda: function(*filled(args, places, tensors), **kwargs))
     for kinds in some:
         out['arrays'][name, kinds] = attempt(lambda: traced(function, args, kwargs, places, kinds))
 """
 
 
+def _leaves(args):
+    return jax.tree_util.tree_leaves(args, is_leaf=lambda x: x is None)
+
+
 def _asked(name):
     """The first case of an op: arguments, the places whose type is varied, the kinds that stand there, and those that are asked for arrays."""
-    case = cases.CASES[name][0]
-    of = lambda letters: [i for i, x in enumerate(case.args) if isinstance(x, np.ndarray) and x.dtype.kind in letters]
+    case = EVERYWHERE[name][0]
+    of = lambda letters: [i for i, x in enumerate(_leaves(case.args)) if isinstance(x, np.ndarray) and x.dtype.kind in letters]
     places = of("fc") or of("biu")
     if len(places) != 2:
         every = [(d,) * len(places) for d in DTYPES]
@@ -76,7 +82,8 @@ def _asked(name):
     return case.args, case.kwargs, places, every, some
 
 
-ASKED = {name: asked for name in NAMES if (asked := _asked(name))[2]}
+EVERYWHERE = {name: found for name, found in cases.everywhere().items() if name not in cases.BY_HAND}
+ASKED = {name: asked for name in sorted(EVERYWHERE) if (asked := _asked(name))[2]}
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +107,15 @@ def _attempt(function, args, kwargs):
 
 
 def _as_type(x, dtype):
-    x = x if dtype.startswith("complex") else np.nan_to_num(np.real(x))
+    x = x if dtype.startswith("complex") else np.nan_to_num(np.real(x), posinf=1, neginf=-1)
     return x.astype(dtype)
 
 
 def _arguments(args, places, kinds, tensor):
-    args = list(args)
+    leaves, form = jax.tree_util.tree_flatten(args, is_leaf=lambda x: x is None)
     for place, kind in zip(places, kinds, strict=True):
-        args[place] = SCALARS[kind] if kind in SCALARS else tensor(args[place], kind)
-    return args
+        leaves[place] = SCALARS[kind] if kind in SCALARS else tensor(leaves[place], kind)
+    return jax.tree_util.tree_unflatten(form, leaves)
 
 
 def _narrow(answer):
@@ -162,8 +169,19 @@ def test_types_on_jax(name, keras):
             arrays = iter(arrays)
             return function(*_arguments(args, places, kinds, lambda x, d: next(arrays)), **kwargs)
 
-        arrays = [jax.ShapeDtypeStruct(args[p].shape, jax.numpy.dtype(d)) for p, d in zip(places, kinds, strict=True) if d not in SCALARS]
+        arrays = [jax.ShapeDtypeStruct(_leaves(args)[p].shape, jax.numpy.dtype(d)) for p, d in zip(places, kinds, strict=True) if d not in SCALARS]
         found = _attempt(jax.eval_shape, (call, *arrays), {})
         if found != wanted:
             wrong.append(f"{'/'.join(kinds)}: wanted {wanted}, got {found}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_number_as_default_is_weak():
+    flags, whole, half = np.array([True, False]), np.array([1, 2], "int32"), np.array([1, 2], "float16")
+    assert backends.kind(named("select")([flags, flags], [half, whole], 7.0)) == "float16"  # as Keras's arrays
+
+
+def test_32_bits_give_no_64():
+    assert dtypes.result("uint32", "int32") == "int32"
+    assert dtypes.result("uint64", "int8") == dtypes.result("int32", "float") == "float32"
+    assert dtypes.result("int64", "int8") == "int64"

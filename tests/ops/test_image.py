@@ -24,6 +24,7 @@ FILLS = ("constant", "nearest", "wrap", "mirror", "reflect")
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 SCALE, MOVE = np.array([1.7, 0.6], "float32"), np.array([0.4, -0.3], "float32")
 
+PLACE = "image."
 ROWS = {
     "resize": [
         *(C(IMAGES, (3, 8), m, antialias=a) for m in METHODS for a in (False, True)),

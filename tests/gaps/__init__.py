@@ -1,0 +1,31 @@
+"""Known gaps, each with its reason.
+
+`ops.txt` has lines `name,name check: reason` or `name dtypes pattern,pattern: reason`; the check is one of eager, symbolic, compiled, gradient, dtypes,
+bad_input. Patterns are those of file names, over types joined by "/"; "mixed" stands for types that differ.
+"""
+
+import functools
+import pathlib
+
+
+@functools.cache
+def _lines():
+    """(names, check, patterns, reason) of each line."""
+    text = (pathlib.Path(__file__).parent / "ops.txt").read_text(encoding="utf-8")
+    found = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            place, _, reason = line.partition(": ")
+            names, check, *rest = place.split(" ")
+            found.append((names.split(","), check, rest[0].split(",") if rest else ["*"], reason))
+    return found
+
+
+def of_ops():
+    """(name, check) -> the reason."""
+    return {(name, check): reason for names, check, _, reason in _lines() for name in names}
+
+
+def patterns(name, check):
+    """The patterns of the gaps of an op in one check, "*" where a line has none; an op "*" is each."""
+    return [pattern for names, which, found, _ in _lines() if which == check and {name, "*"} & set(names) for pattern in found]
