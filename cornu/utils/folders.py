@@ -205,7 +205,7 @@ def audio_dataset_from_directory(
     def read(path):
         try:
             samples, rate = read_wav(path)
-        except (wave.Error, EOFError, OSError) as error:
+        except (wave.Error, EOFError, OSError, RuntimeError) as error:
             raise ValueError(f"{who}: {path} cannot be read as PCM WAV: {error}") from error
         if sampling_rate is not None and rate != sampling_rate:
             samples = _at_rate(samples, max(round(len(samples) * sampling_rate / rate), 1))
