@@ -11,6 +11,16 @@ class Constraint(Configured):
         raise TypeError(f"{type(self).__name__}: a constraint defines `__call__(self, w)`.")
 
 
+def _check(constraint, *bounds):
+    """Raise where `axis` is no axis, or a bound is negative."""
+    cls, axis = type(constraint).__name__, constraint.axis
+    if not all(hasattr(a, "__index__") for a in (axis if isinstance(axis, (list, tuple)) else (axis,))):
+        raise TypeError(f"{cls}: axis must be a whole number, or several of them; got {axis!r}.")
+    for name in bounds:
+        if not getattr(constraint, name) >= 0:
+            raise ValueError(f"{cls}: {name} must be at least 0; got {getattr(constraint, name)}.")
+
+
 def _norms(w, axis):
     axis = tuple(axis) if isinstance(axis, list) else axis
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
@@ -33,6 +43,9 @@ class MaxNorm(Constraint):
     max_value: float = 2
     axis: object = 0
 
+    def setup(self):
+        _check(self, "max_value")
+
     def __call__(self, w):
         norms = _norms(w, self.axis)
         return _scaled(w, norms, ops.clip(norms, 0, self.max_value))
@@ -52,6 +65,13 @@ class MinMaxNorm(Constraint):
     max_value: float = 1.0
     rate: float = 1.0
     axis: object = 0
+
+    def setup(self):
+        _check(self, "min_value", "max_value")
+        if not self.min_value <= self.max_value:
+            raise ValueError(f"MinMaxNorm: min_value must be at most max_value; got {self.min_value} and {self.max_value}.")
+        if not 0 <= self.rate <= 1:
+            raise ValueError(f"MinMaxNorm: rate must be from 0 to 1; got {self.rate}.")
 
     def __call__(self, w):
         norms = _norms(w, self.axis)
@@ -74,6 +94,9 @@ class UnitNorm(Constraint):
     """
 
     axis: object = 0
+
+    def setup(self):
+        _check(self)
 
     def __call__(self, w):
         return ops.divide(w, ops.add(_norms(w, self.axis), settings.epsilon()))

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import operator
 import types
+import typing
 from typing import Annotated, Any, ClassVar, dataclass_transform
 
 import numpy as np
@@ -44,6 +45,22 @@ def _kind(annotation):
         if isinstance(item, Field):
             return item.kind
     return None
+
+
+_PLAIN_TYPES = {  # annotation -> what goes for it, in code and in words
+    int: (lambda value: False, "a whole number"),
+    float: (lambda value: hasattr(value, "__float__"), "a number"),
+    bool: (lambda value: isinstance(value, (bool, int, np.bool_)), "True or False"),
+    str: (lambda value: isinstance(value, str), "a text"),
+}
+
+
+def _plain_type(annotation):
+    """int, float, bool or str where the annotation is that, or that or None."""
+    if annotation in _PLAIN_TYPES:
+        return annotation
+    parts = [part for part in typing.get_args(annotation) if part is not types.NoneType]
+    return parts[0] if isinstance(annotation, types.UnionType) and len(parts) == 1 else None
 
 
 @dataclass_transform(kw_only_default=False)
@@ -107,21 +124,26 @@ class Configured:
         return kwargs
 
     def _convert(self, name, annotation, value):
-        if value is None:
-            kind = _kind(annotation)
-            return _converters[kind][0](None) if kind == "activation" else None
         kind = _kind(annotation)
         if kind:
-            return _converters[kind][0](value)
-        if annotation is int:
+            if value is None and kind != "activation":
+                return None
+            try:
+                return _converters[kind][0](value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{type(self).__name__}, {name}: {error}") from error.__cause__
+        if value is None:
+            return None
+        wanted = _plain_type(annotation)
+        if wanted is int:
             try:
                 return operator.index(value)
             except TypeError:
                 if isinstance(value, float) and value.is_integer():
                     return int(value)
-                raise TypeError(f"{type(self).__name__}: {name} must be an integer; got {value!r} ({type(value).__name__}).") from None
-        if annotation is float and not hasattr(value, "__float__"):
-            raise TypeError(f"{type(self).__name__}: {name} must be a number; got {value!r} ({type(value).__name__}).")
+        check, words = _PLAIN_TYPES.get(wanted, (None, None))
+        if check is not None and not check(value):
+            raise TypeError(f"{type(self).__name__}: {name} must be {words}; got {value!r} ({type(value).__name__}).")
         return value
 
     def setup(self):

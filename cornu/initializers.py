@@ -41,6 +41,10 @@ class Constant(Initializer):
 
     value: object = 0.0
 
+    def setup(self):
+        if not (hasattr(self.value, "__float__") or hasattr(self.value, "__array__") or isinstance(self.value, (list, tuple))):
+            raise TypeError(f"Constant: value must be a number or an array; got {self.value!r} ({type(self.value).__name__}).")
+
     def draw(self, shape, dtype=None):
         return np.full(shape, backends.numpy(self.value), dtypes.standardize(dtype))
 
@@ -116,6 +120,11 @@ class RandomInitializer(Initializer):
         return {**super().get_config(), "seed": serialization.serialize_keras_object(given) if hasattr(given, "next") else given}
 
 
+def _at_least_0(initializer, name):
+    if not getattr(initializer, name) >= 0:
+        raise ValueError(f"{type(initializer).__name__}: {name} must be at least 0; got {getattr(initializer, name)}.")
+
+
 class RandomNormal(RandomInitializer):
     """Normal distribution.
 
@@ -128,6 +137,10 @@ class RandomNormal(RandomInitializer):
     mean: float = 0.0
     stddev: float = 0.05
     seed: object = None
+
+    def setup(self):
+        super().setup()
+        _at_least_0(self, "stddev")
 
     def sample(self, generator, shape, dtype):
         return _affine(generator.standard_normal(shape, dtype), self.stddev, self.mean)
@@ -146,6 +159,11 @@ class RandomUniform(RandomInitializer):
     maxval: float = 0.05
     seed: object = None
 
+    def setup(self):
+        super().setup()
+        if not self.minval <= self.maxval:
+            raise ValueError(f"{type(self).__name__}: minval must be at most maxval; got {self.minval} and {self.maxval}.")
+
     def sample(self, generator, shape, dtype):
         return _affine(generator.random(shape, dtype), self.maxval - self.minval, self.minval)
 
@@ -162,6 +180,10 @@ class TruncatedNormal(RandomInitializer):
     mean: float = 0.0
     stddev: float = 0.05
     seed: object = None
+
+    def setup(self):
+        super().setup()
+        _at_least_0(self, "stddev")
 
     def sample(self, generator, shape, dtype):
         return _affine(_truncated(generator, shape, dtype), self.stddev, self.mean)

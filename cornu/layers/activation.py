@@ -1,6 +1,6 @@
 """Activations that are layers of their own."""
 
-from cornu import backends, ops
+from cornu import backends, ops, shapes
 from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
@@ -95,10 +95,14 @@ class PReLU(_Pointwise):
         super().setup()
         if self.shared_axes is not None and not isinstance(self.shared_axes, (list, tuple)):
             self.shared_axes = [self.shared_axes]
+        if not all(hasattr(axis, "__index__") and axis >= 1 for axis in self.shared_axes or ()):
+            raise ValueError(f"{self._label()}: shared_axes must hold whole numbers of at least 1 (0 is the batch); got {self.shared_axes}.")
 
     def build(self, input_shape):
         shape = list(input_shape[1:])
         for axis in self.shared_axes or ():
+            if axis > len(shape):
+                raise ValueError(f"{self._label()}: shared_axes has {axis}, but the input's shape is {input_shape}.")
             shape[axis - 1] = 1
         self.alpha = self.add_weight(name="alpha", shape=tuple(shape), initializer=self.alpha_initializer)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={i: n for i, n in enumerate(input_shape) if i and i not in (self.shared_axes or ())})
@@ -115,6 +119,16 @@ class Softmax(_Pointwise):
     """
 
     axis: object = -1
+
+    def setup(self):
+        super().setup()
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if not axes or not all(hasattr(axis, "__index__") for axis in axes):
+            raise ValueError(f"{self._label()}: axis must be a whole number, or several of them; got {self.axis!r}.")
+
+    def build(self, input_shape):
+        for axis in self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]:
+            shapes.normalize_axis(axis, len(input_shape), self._label())
 
     def call(self, inputs, mask=None):
         if mask is None:

@@ -28,6 +28,8 @@ class Attention(Layer):
         self.supports_masking = True
         if self.score_mode not in ("dot", "concat"):
             raise ValueError(f"{self._label()}: score_mode must be 'dot' or 'concat'; got {self.score_mode!r}.")
+        if not 0 <= self.dropout <= 1:
+            raise ValueError(f"{self._label()}: dropout must be from 0 to 1; got {self.dropout}.")
         self.seed_generator = random.SeedGenerator(self.seed) if self.dropout > 0 else None
 
     def build(self, input_shape):

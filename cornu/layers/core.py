@@ -118,6 +118,9 @@ class ActivityRegularization(Layer):
 
     def setup(self):
         self.supports_masking = True
+        for name in ("l1", "l2"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{self._label()}: {name} must be a finite number of at least 0; got {getattr(self, name)}.")
         self.activity_regularizer = regularizers.L1L2(l1=self.l1, l2=self.l2)
 
     def call(self, inputs):
@@ -149,6 +152,8 @@ class Lambda(Layer):
     def setup(self):
         if not callable(self.function):
             raise ValueError(f"{self._label()}: function must be callable; got {type(self.function).__name__}.")
+        if not isinstance(self.arguments, (dict, type(None))):
+            raise TypeError(f"{self._label()}: arguments must be a dictionary of keyword arguments; got {type(self.arguments).__name__}.")
         self.arguments = dict(self.arguments or {})
         self.supports_masking = self.mask is not None
         parameters = inspect.signature(self.function).parameters

@@ -1,5 +1,7 @@
 """Layers that disturb their input in training alone: dropout and noise."""
 
+import math
+
 from cornu import backends, ops, random
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
@@ -9,11 +11,13 @@ from cornu.settings import standardize_data_format
 class _Noise(Layer, abstract=True):
     """What these layers share: a seed of their own, and nothing done outside training."""
 
+    beyond = math.inf  # what a rate must stay below, besides being from 0 to 1
+
     def setup(self):
         for name in ("rate", "stddev"):
             value = getattr(self, name, None)
-            if value is not None and not (0 <= value <= 1 if name == "rate" else value >= 0):
-                wanted = "from 0 to 1" if name == "rate" else "at least 0"
+            if value is not None and not (0 <= value <= 1 and value < self.beyond if name == "rate" else value >= 0):
+                wanted = "at least 0" if name == "stddev" else "from 0 to 1" if self.beyond > 1 else "at least 0 and below 1"
                 raise ValueError(f"{self._label()}: {name} must be {wanted}; got {value}.")
         self.supports_masking = True
         amount = getattr(self, "rate", None)
@@ -42,6 +46,12 @@ class Dropout(_Noise):
     rate: float
     noise_shape: object = None
     seed: object = None
+
+    def setup(self):
+        super().setup()
+        shape = self.noise_shape
+        if shape is not None and not (isinstance(shape, (list, tuple)) and all(size is None or hasattr(size, "__index__") for size in shape)):
+            raise ValueError(f"{self._label()}: noise_shape must be a tuple of sizes and None, or None; got {shape!r}.")
 
     def disturb(self, inputs):
         return random.dropout(inputs, self.rate, noise_shape=self._noise_shape(inputs), seed=self.seed_generator)
@@ -130,11 +140,13 @@ class GaussianDropout(_Noise):
     """In training, multiply by noise of mean 1 and standard deviation sqrt(rate / (1 - rate)).
 
     Args:
-        rate: from 0 to 1, as for Dropout.
+        rate: at least 0 and below 1, as for Dropout.
         seed: whole number; random by default.
 
     Source: Srivastava et al., "Dropout", 2014, section 10.
     """
+
+    beyond = 1
 
     rate: float
     seed: object = None
@@ -148,11 +160,13 @@ class AlphaDropout(Dropout):
     """Dropout that keeps mean and variance of inputs made by SELU.
 
     Args:
-        rate: fraction, from 0 to 1.
+        rate: fraction, at least 0 and below 1.
         noise_shape, seed: as for Dropout.
 
     Source: Klambauer et al., "Self-Normalizing Neural Networks", 2017.
     """
+
+    beyond = 1
 
     rate: float
     noise_shape: object = None

@@ -113,7 +113,10 @@ class ReversibleEmbedding(Embedding):
     def setup(self):
         super().setup()
         if self.reverse_dtype is not None:
-            self.reverse_dtype = dtypes.standardize(self.reverse_dtype)
+            try:
+                self.reverse_dtype = dtypes.standardize(self.reverse_dtype)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{self._label()}, reverse_dtype: {error}") from None
         if self.logit_soft_cap is not None and not self.logit_soft_cap > 0:
             raise ValueError(f"{self._label()}: logit_soft_cap must be above 0, or None; got {self.logit_soft_cap}.")
 

@@ -5,7 +5,22 @@ import inspect
 import warnings
 from typing import TYPE_CHECKING
 
-from cornu import activations, backends, constraints, dtype_policies, dtypes, fields, initializers, masks, regularizers, scopes, serialization, shapes, tree
+from cornu import (
+    activations,
+    backends,
+    constraints,
+    dtype_policies,
+    dtypes,
+    fields,
+    initializers,
+    masks,
+    regularizers,
+    scopes,
+    serialization,
+    settings,
+    shapes,
+    tree,
+)
 from cornu.backends import protocol
 from cornu.fields import Configured, Regularizer
 from cornu.layers import again
@@ -64,11 +79,21 @@ class Layer(Configured, Operation, kw_only=True):
 
     def _convert(self, name, annotation, value):
         if name == "dtype":
-            return dtype_policies.get(value)
+            try:
+                return dtype_policies.get(value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{type(self).__name__}, dtype: {error}") from None
         if name == "name" and value is None:
             return scopes.auto_name(type(self).__name__)
         if name == "name" and (not isinstance(value, str) or "/" in value):
             raise ValueError(f"{type(self).__name__}: name must be a text without '/'; got {value!r}.")
+        if name == "data_format" and value is not None:
+            try:
+                return settings.standardize_data_format(value)
+            except ValueError as error:
+                raise ValueError(f"{type(self).__name__}, {error}") from None
+        if name == "seed" and not (value is None or hasattr(value, "next") or isinstance(value, dict) or (hasattr(value, "__index__") and value >= 0)):
+            raise ValueError(f"{type(self).__name__}: seed must be a whole number of at least 0, a SeedGenerator or None; got {value!r}.")
         return super()._convert(name, annotation, value)
 
     def __init_subclass__(cls, abstract=False, **kwargs):
@@ -462,8 +487,9 @@ class Layer(Configured, Operation, kw_only=True):
         inputs = next(iter(bound.values()), None)
         if masks._masks or "mask" in bound or any(name.endswith("_mask") for name in self._call_names):
             kwargs = self._with_masks(kwargs, bound, len(args))
-        self._maybe_build(bound)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_Named(self))
+            self._maybe_build(bound)
             stack.enter_context(self._open_name_scope())
             if scope is None or scope.training is not training:
                 stack.enter_context(CallScope(training))
@@ -681,6 +707,24 @@ Layer.supports_masking, Layer.input_spec, Layer.dtype_policy = False, None, None
 # arguments that are computed too: as properties only now, so that their defaults above hold
 Layer.trainable = property(Layer._get_trainable, Layer._set_trainable)  # pyright: ignore
 Layer.dtype = property(lambda self: self.variable_dtype, doc="The type of the weights.")  # pyright: ignore
+
+
+class _Named:
+    """Inside, an error that an op or an engine raises is told with the innermost layer that called it."""
+
+    __slots__ = ("layer",)
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind in (ValueError, TypeError) and len(error.args) == 1 and not hasattr(error, "layer"):
+            error.layer = self.layer._label()
+            if error.layer not in str(error):
+                error.args = (f"{error.layer}: {error}",)
 
 
 def _prepare(self):

@@ -136,7 +136,8 @@ class Dot(Merge):
 
     def setup(self):
         super().setup()
-        if not isinstance(self.axes, (int, list, tuple)) or (not isinstance(self.axes, int) and len(self.axes) != 2):
+        pair = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(hasattr(axis, "__index__") for axis in pair):
             raise ValueError(f"{self._label()}: axes must be a whole number or a pair of them; got {self.axes!r}.")
 
     def build(self, input_shape):
@@ -150,7 +151,7 @@ class Dot(Merge):
 
     def _axes(self, *ranks):
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        return [axis % rank for axis, rank in zip(pair, ranks)]
+        return [shapes.normalize_axis(axis, rank, self._label()) for axis, rank in zip(pair, ranks)]
 
     def call(self, inputs):
         x, y = inputs

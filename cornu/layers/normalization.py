@@ -59,12 +59,15 @@ class BatchNormalization(Layer):
         self.supports_masking = True
         if not 0 <= self.momentum <= 1:
             raise ValueError(f"{self._label()}: momentum must be from 0 to 1; got {self.momentum}.")
+        check_epsilon(self)
         if self.renorm:
             raise ValueError(f"{self._label()}: renorm=True is not supported; leave it out.")
 
     def build(self, input_shape):
         axis = shapes.normalize_axis(self.axis, len(input_shape), self._label())
         shape = (input_shape[axis],)
+        if shape[0] is None:
+            raise ValueError(f"{self._label()}: the size of axis {self.axis} must be known; got the shape {input_shape}.")
         self.gamma = self.add_weight(name="gamma", shape=shape) if self.scale else None
         self.beta = self.add_weight(name="beta", shape=shape) if self.center else None
         self.moving_mean = self.add_weight(name="moving_mean", shape=shape, trainable=False, autocast=False)
@@ -110,6 +113,12 @@ class BatchNormalization(Layer):
         return ops.reshape(mean, (x.shape[axis],)), variance
 
 
+def check_epsilon(layer):
+    """Raise ValueError where `epsilon` of a layer is negative."""
+    if not layer.epsilon >= 0:
+        raise ValueError(f"{layer._label()}: epsilon must be at least 0; got {layer.epsilon}.")
+
+
 def axis_list(axis, label):
     """`axis`, one or several, as a list."""
     axis = [axis] if isinstance(axis, int) else list(axis) if isinstance(axis, (list, tuple)) else axis
@@ -151,9 +160,12 @@ class LayerNormalization(Layer):
     def setup(self):
         self.supports_masking = True
         self.axis = axis_list(self.axis, self._label())
+        check_epsilon(self)
 
     def build(self, input_shape):
         shape = tuple(input_shape[axis] for axis in self._axes(len(input_shape)))
+        if None in shape:
+            raise ValueError(f"{self._label()}: the sizes along axis {self.axis} must be known; got the shape {input_shape}.")
         self.gamma = self.add_weight(name="gamma", shape=shape, autocast=False) if self.scale else None
         self.beta = self.add_weight(name="beta", shape=shape, autocast=False) if self.center else None
 
@@ -184,9 +196,11 @@ class RMSNormalization(Layer):
     def setup(self):
         self.supports_masking = True
         self.axis = axis_list(self.axis, self._label())
+        check_epsilon(self)
 
     def build(self, input_shape):
-        self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in self.axis), initializer="ones")
+        axes = [shapes.normalize_axis(a, len(input_shape), self._label()) for a in self.axis]
+        self.scale = self.add_weight(name="scale", shape=tuple(input_shape[a] for a in axes), initializer="ones")
 
     def call(self, inputs):
         return ops.rms_normalization(inputs, self.scale, axis=tuple(self.axis), epsilon=self.epsilon)
@@ -218,6 +232,9 @@ class GroupNormalization(Layer):
 
     def setup(self):
         self.supports_masking = True
+        check_epsilon(self)
+        if self.groups < 1 and self.groups != -1:
+            raise ValueError(f"{self._label()}: groups must be at least 1, or -1 for as many as channels; got {self.groups}.")
 
     def build(self, input_shape):
         axis = shapes.normalize_axis(self.axis, len(input_shape), self._label())
@@ -259,8 +276,12 @@ class UnitNormalization(Layer):
 
     def setup(self):
         self.supports_masking = True
-        if isinstance(self.axis, tuple):
-            self.axis = list(self.axis)
+        if not isinstance(self.axis, int):
+            self.axis = axis_list(self.axis, self._label())
+
+    def build(self, input_shape):
+        for axis in [self.axis] if isinstance(self.axis, int) else self.axis:
+            shapes.normalize_axis(axis, len(input_shape), self._label())
 
     def call(self, inputs):
         return ops.normalize(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis), order=2, epsilon=1e-12)
@@ -303,7 +324,7 @@ class Normalization(Layer):
 
     def setup(self):
         self.supports_masking = True
-        self.axis = None if self.axis is None else tuple(self.axis) if isinstance(self.axis, (list, tuple)) else (self.axis,)
+        self.axis = None if self.axis is None else tuple(axis_list(self.axis, self._label()))
         if (self.mean is None) != (self.variance is None):
             raise ValueError(f"{self._label()}: give both mean and variance, or neither; got mean={self.mean} and variance={self.variance}.")
         self.input_mean, self.input_variance = self.mean, self.variance

@@ -259,6 +259,8 @@ class StackedRNNCells(Layer):
     cells: object
 
     def setup(self):
+        if not isinstance(self.cells, (list, tuple)) or not self.cells:
+            raise ValueError(f"{self._label()}: cells must be a list of one cell or more; got {self.cells!r}.")
         self.cells = [serialization.deserialize_keras_object(c) if isinstance(c, dict) else c for c in self.cells]
         for cell in self.cells:
             if not hasattr(cell, "state_size"):

@@ -3,6 +3,7 @@
 import math
 
 from cornu import ops, shapes
+from cornu.layers.convolution import each_axis
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
 from cornu.settings import standardize_data_format
@@ -43,7 +44,7 @@ class Reshape(Layer):
     target_shape: object
 
     def setup(self):
-        if not isinstance(self.target_shape, (list, tuple)):
+        if not (isinstance(self.target_shape, (list, tuple)) and all(hasattr(size, "__index__") for size in self.target_shape)):
             raise ValueError(f"{self._label()}: target_shape must be a tuple of sizes; got {self.target_shape!r}.")
         self.target_shape = tuple(int(size) for size in self.target_shape)
         if self.target_shape.count(-1) > 1 or any(size < -1 for size in self.target_shape):
@@ -80,8 +81,8 @@ class Permute(Layer):
     dims: object
 
     def setup(self):
-        self.dims = tuple(self.dims)
-        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+        self.dims = tuple(self.dims) if isinstance(self.dims, (list, tuple)) else (self.dims,)
+        if not all(hasattr(axis, "__index__") for axis in self.dims) or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"{self._label()}: dims must be the numbers from 1 to the number of axes, each once; got {self.dims}.")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
@@ -102,6 +103,8 @@ class RepeatVector(Layer):
     n: int
 
     def setup(self):
+        if self.n < 1:
+            raise ValueError(f"{self._label()}: n must be at least 1; got {self.n}.")
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):
@@ -115,10 +118,10 @@ def pairs(value, rank, name, label):
     elif rank == 1 and isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(v, int) for v in value):
         value = (tuple(value),)
     elif isinstance(value, (list, tuple)) and len(value) == rank:
-        value = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
+        value = tuple((v, v) if isinstance(v, int) else tuple(v) if isinstance(v, (list, tuple)) else (v,) for v in value)
     else:
         raise ValueError(f"{label}: {name} must be a whole number or one of them (or a pair) for each of {rank} axes; got {value!r}.")
-    if any(len(pair) != 2 or min(pair) < 0 for pair in value):
+    if any(len(pair) != 2 or not all(isinstance(v, int) and v >= 0 for v in pair) for pair in value):
         raise ValueError(f"{label}: {name} must hold numbers of at least 0, two for an axis; got {value!r}.")
     return value
 
@@ -233,9 +236,7 @@ class _UpSampling(Layer, abstract=True):
 
     def setup(self):
         self.data_format = standardize_data_format(getattr(self, "data_format", None))
-        self.size = (self.size,) * self.rank if isinstance(self.size, int) else tuple(self.size)
-        if len(self.size) != self.rank or min(self.size) < 1:
-            raise ValueError(f"{self._label()}: size must be at least 1 for each of {self.rank} axes; got {self.size}.")
+        self.size = each_axis(self.size, self.rank, "size", self._label())
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
