@@ -28,7 +28,9 @@ from cornu.ops.elementwise import (
     equal,
     erfinv,
     greater,
+    greater_equal,
     less,
+    less_equal,
     log,
     logical_and,
     logical_not,
@@ -137,20 +139,33 @@ def randint(shape, minval, maxval, dtype="int32", seed=None):
     """Equally likely whole numbers from `minval` up to `maxval`, that one left out.
 
     Raises:
-        ValueError: `dtype` is no integer type.
+        ValueError: `dtype` is no integer type, or does not hold the numbers, or there are none.
     """
     dtype = canonical(dtypes.standardize(dtype))
     if not dtypes.is_integer(dtype):
         raise ValueError(f"random.randint: wanted an integer type; got {dtype!r}.")
-    bits = random_bits(draw_seed(seed), _sizes(shape, "randint"))
+    key = draw_seed(seed)
+    bits = random_bits(key, _sizes(shape, "randint"))
     if hasattr(minval, "shape") or hasattr(maxval, "shape"):
         span = cast(subtract(cast(array(maxval), "int32"), cast(array(minval), "int32")), "uint32")
         return add(cast(p.mod(bits, span), dtype), cast(array(minval), dtype))
     low, high = int(minval), int(maxval)
     if high <= low:
         raise ValueError(f"random.randint: minval must be less than maxval; got {minval} and {maxval}.")
-    span = min(high - low, 2**32 - 1)
-    return add(cast(p.mod(bits, array(np.uint32(span))), dtype), array(np.asarray(low, dtype)))
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if low < least or high - 1 > most:
+        raise ValueError(f"random.randint: {dtype} holds whole numbers from {least} to {most}; wanted {minval} up to {maxval}.")
+    span = high - low
+    if span > 2**32:
+        more = cast(random_bits(sub_key(key, 1), tuple(bits.shape)), "uint64")
+        bits = add(multiply(more, np.uint64(2**32)), cast(bits, "uint64"))
+        bits = bits if span == 2**64 else p.mod(bits, array(np.uint64(span)))
+    elif span < 2**32:
+        bits = p.mod(bits, array(np.uint32(span)))
+    if dtype in dtypes.SIGNED:  # around the circle of the unsigned type, where nothing is out of range
+        unsigned = f"u{dtype}"
+        return cast(add(cast(bits, unsigned), array(np.asarray(low % (most - least + 1), unsigned))), dtype)
+    return add(cast(bits, dtype), array(np.asarray(low, dtype)))
 
 
 @op(tensors=0)
@@ -214,16 +229,24 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
 
 @op(tensors=0)
 def gamma(shape, alpha, dtype=None, seed=None):
-    """Numbers of the gamma distribution with the shape parameter `alpha` (above 0) and scale 1.
+    """Numbers of the gamma distribution with the shape parameter `alpha` (above 0; NaN comes out elsewhere) and scale 1.
 
     Source: Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", 2000.
     """
     dtype = _float_type(dtype, "gamma")
+    _above_zero(alpha, "alpha", "gamma")
     return cast(_gamma(draw_seed(seed), _sizes(shape, "gamma"), alpha), dtype)
+
+
+def _above_zero(value, name, op):
+    if isinstance(value, (int, float)) and not 0 < value < math.inf:
+        raise ValueError(f"random.{op}: {name} must be above 0; got {value}.")
 
 
 def _gamma(key, shape, alpha):
     alpha = p.broadcast_to(array(alpha, "float32"), shape)
+    valid = logical_and(greater(alpha, 0.0), less(alpha, math.inf))
+    alpha = where(valid, alpha, 1.0)
     small = less(alpha, 1.0)
     d = subtract(where(small, add(alpha, 1.0), alpha), 1 / 3)
     c = divide(1 / 3, sqrt(d))
@@ -239,13 +262,15 @@ def _gamma(key, shape, alpha):
     state = (p.full(shape, False, "bool"), p.full(shape, 0.0, "float32"), array(0))
     _, values, _ = control.while_loop(lambda done, values, number: logical_not(_all(done)), attempt, state)
     boost = power(open_unit(sub_key(key, 1), shape), divide(1.0, where(small, alpha, 1.0)))
-    return where(small, multiply(values, boost), values)
+    return where(valid, where(small, multiply(values, boost), values), math.nan)
 
 
 @op(tensors=0)
 def beta(shape, alpha, beta, dtype=None, seed=None):
     """Numbers from 0 to 1 of the beta distribution with the parameters `alpha` and `beta` (above 0)."""
     dtype, key, shape = _float_type(dtype, "beta"), draw_seed(seed), _sizes(shape, "beta")
+    _above_zero(alpha, "alpha", "beta")
+    _above_zero(beta, "beta", "beta")
     first, second = _gamma(key, shape, alpha), _gamma(_swapped(key), shape, beta)
     return cast(divide(first, add(first, second)), dtype)
 
@@ -256,14 +281,20 @@ def _swapped(key):
 
 @op(tensors=0)
 def binomial(shape, counts, probabilities, dtype=None, seed=None):
-    """How many of `counts` trials succeed, each with the probability `probabilities`; as floats.
+    """How many of `counts` trials succeed, each with the probability `probabilities` (from 0 to 1; NaN comes out elsewhere); as floats.
 
     The time grows with the expected number of successes, or of failures where those are fewer.
 
     Source: Devroye, "Non-Uniform Random Variate Generation", 1986, X.4.3 (waiting times).
     """
     dtype, key, shape = _float_type(dtype, "binomial"), draw_seed(seed), _sizes(shape, "binomial")
+    if isinstance(probabilities, (int, float)) and not 0 <= probabilities <= 1:
+        raise ValueError(f"random.binomial: a probability is from 0 to 1; got {probabilities}.")
+    if isinstance(counts, (int, float)) and not 0 <= counts < math.inf:
+        raise ValueError(f"random.binomial: counts are from 0 up; got {counts}.")
     counts, chance = (p.broadcast_to(array(x, "float32"), shape) for x in (counts, probabilities))
+    valid = logical_and(logical_and(greater_equal(chance, 0.0), less_equal(chance, 1.0)), logical_and(greater_equal(counts, 0.0), less(counts, math.inf)))
+    counts, chance = where(valid, counts, 0.0), where(valid, chance, 0.0)
     many = greater(chance, 0.5)
     rare = where(many, subtract(1.0, chance), chance)
     impossible = equal(rare, 0.0)
@@ -277,4 +308,4 @@ def binomial(shape, counts, probabilities, dtype=None, seed=None):
     nothing = p.full(shape, 0.0, "float32")
     start = (where(impossible, add(counts, 1.0), nothing), nothing, array(0))
     _, found, _ = control.while_loop(lambda passed, found, number: logical_not(_all(greater(passed, counts))), wait, start)
-    return cast(where(many, subtract(counts, found), found), dtype)
+    return cast(where(valid, where(many, subtract(counts, found), found), math.nan), dtype)
