@@ -48,3 +48,36 @@ def test_arguments_of_keras():
     unknown = [line for line in wrong if line.split(":")[0] not in gaps]
     assert not unknown, "\n" + "\n".join(unknown)
     assert gaps <= {line.split(":")[0] for line in wrong}, "tests/gaps/signatures.txt lists what is mended"
+
+
+MEMBERS = """
+import functools
+for name in names:
+    try:
+        value = functools.reduce(getattr, name.split("."), keras)
+    except AttributeError:
+        continue
+    if isinstance(value, type):
+        out[name] = [member for member in dir(value) if not member.startswith("_")]
+"""
+
+
+def test_members_of_keras():
+    """Every public method and property of a class of Keras is there, as an attribute of the class or an argument that objects keep.
+
+    A line `class.member: reason` of tests/gaps/members.txt counts for the classes derived from that class too.
+    """
+    ours = {name.removeprefix("cornu."): value for name, value in public_names.names().items() if inspect.isclass(value)}
+    lines = (GAPS.parent / "members.txt").read_text(encoding="utf-8").splitlines()
+    gaps = {line.split(":")[0] for line in lines if line and not line.startswith("#")}
+    used, missing = set(), []
+    for name, members in oracle.run(MEMBERS, names=list(ours)).items():
+        cls = ours[name]
+        kept = {*dir(cls), *getattr(cls, "_fields", ()), *inspect.signature(cls).parameters}
+        for member in set(members) - kept:
+            excuses = {f"{base}.{member}" for base, value in ours.items() if issubclass(cls, value)}
+            used |= excuses & gaps
+            if not excuses & gaps:
+                missing.append(f"{name}.{member}")
+    assert not missing, "\n" + "\n".join(sorted(missing))
+    assert gaps <= used, f"tests/gaps/members.txt lists what is mended: {sorted(gaps - used)}"

@@ -229,6 +229,10 @@ class TorchModuleWrapper(Layer):
         if not (callable(self.module) and hasattr(self.module, "named_parameters") and hasattr(self.module, "state_dict")):
             raise TypeError(f"{self._label()}: module must be a torch.nn.Module; got {type(self.module).__name__}.")
 
+    def parameters(self, recurse=True):
+        """The module's own parameters, as PyTorch lists them; their values are those that the module was given with."""
+        return self.module.parameters(recurse=recurse)
+
     def _engine(self):
         backend = backends.load()
         if not hasattr(backend, "call_module"):

@@ -186,12 +186,12 @@ class SpectralNormalization(Wrapper):
 
     def call(self, inputs, training=False):
         if training:
-            kernel, u = self._normalized()
+            kernel, u = self.normalized_weights()
             self.kernel.assign(kernel)
             self.vector_u.assign(u)
         return self.layer(inputs, **({"training": training} if self.layer._takes("training") else {}))
 
-    def _normalized(self):
+    def normalized_weights(self):
         """The weight divided by its largest singular value, and the vector that goes with that value; both as they were for a weight of zeros."""
         kernel, first = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.vector_u)
         u = first
