@@ -6,6 +6,7 @@ from cornu.layers.layer import Layer
 from cornu.models import graph
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor, Operation, any_symbolic, operations_by_depth, run_graph, sorted_nodes, to_specs
+from cornu.training.compiled import sorted_keys
 
 
 class Function(Operation):
@@ -31,7 +32,7 @@ class Function(Operation):
     def __init__(self, inputs, outputs, name=None):
         super().__init__(name)
         self._inputs_struct, self._outputs_struct = inputs, outputs
-        self.inputs, self.outputs = tree.flatten(inputs), tree.flatten(outputs)
+        self.inputs, self.outputs = tree.flatten(inputs), tree.flatten(sorted_keys(outputs))  # layers stand as a walk back from these meets them
         for what, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             if not tensors:
                 raise ValueError(f"{self.name!r}: `{what}` is empty; give at least one symbolic tensor.")

@@ -7,11 +7,11 @@ from cornu.fields import suggestion
 from cornu.metrics.metric import Metric
 
 
-def _sorted(structure):
+def sorted_keys(structure):
     """`structure` with dictionaries in the order of their keys, which is what compiled programs give back."""
     if isinstance(structure, Mapping):
-        return {key: _sorted(structure[key]) for key in sorted(structure, key=str)}
-    return type(structure)(map(_sorted, structure)) if type(structure) in (list, tuple) else structure
+        return {key: sorted_keys(structure[key]) for key in sorted(structure, key=str)}
+    return type(structure)(map(sorted_keys, structure)) if type(structure) in (list, tuple) else structure
 
 
 class Outputs:
@@ -23,16 +23,17 @@ class Outputs:
     """
 
     def __init__(self, structure, names=None):
-        if names:
-            paths = [path for path, _ in tree.flatten_with_path(structure)]
-            names = [name for _, name in sorted(zip(paths, names), key=lambda pair: [str(key) if isinstance(key, str) else key for key in pair[0]])]
-        self.structure = structure = _sorted(structure)
+        self.structure = structure = sorted_keys(structure)
         self.paths = [path for path, _ in tree.flatten_with_path(structure)]
         by_key = ["/".join(str(key) for key in path if not isinstance(key, int)) or None for path in self.paths]
         self.keyed = [bool(path) and not isinstance(path[-1], int) for path in self.paths]
         self.layers = list(names) if names and len(names) == len(self.paths) else [None] * len(self.paths)
-        self.names = [key if keyed else layer or key for key, layer, keyed in zip(by_key, self.layers, self.keyed, strict=True)]
+        self.names = [
+            key if keyed or layer is None else f"{key}/{layer}" if key else layer for key, layer, keyed in zip(by_key, self.layers, self.keyed, strict=True)
+        ]
         self.exact = [keyed or layer is not None for keyed, layer in zip(self.keyed, self.layers, strict=True)]
+        nested = any(len(path) > 1 for path in self.paths) and None not in self.layers
+        self.short = self.layers if nested else self.names  # what metrics call the outputs
 
     def __len__(self):
         return len(self.paths)
@@ -40,11 +41,11 @@ class Outputs:
     @staticmethod
     def leaves(structure):
         """The tensors of outputs of this structure, in the order of `names`."""
-        return tree.flatten(_sorted(structure))
+        return tree.flatten(sorted_keys(structure))
 
-    def label(self, index, thing):
+    def label(self, index, thing, short=False):
         """What logs call `thing` of an output: `name_thing`, or `thing` alone for an output without a name."""
-        name = self.names[index]
+        name = self.short[index] if short else self.names[index]
         return f"{name}_{thing}" if name is not None and self.exact[index] else f"{name}/{thing}" if name is not None else thing
 
     def share(self, given, what, is_leaf, everywhere=True):
@@ -146,9 +147,16 @@ class CompiledLoss:
         outputs = Outputs(y_pred, names)
         self.losses = [losses.as_loss(found) for found in outputs.share(self.given, "loss", _is_thing)]
         self.weights = outputs.share(self.weights_given, "loss_weights", _is_one)
-        shown = [self._name(outputs, i) for i, loss in enumerate(self.losses) if loss is not None]
-        self.trackers = [metrics.Mean(name=name) for name in _distinct(shown)] if len(shown) > 1 else []
+        tracked = sorted((i for i, loss in enumerate(self.losses) if loss is not None), key=lambda i: self._place(outputs, i))
+        names = _distinct([self._name(outputs, i) for i in tracked]) if len(tracked) > 1 else []
+        self.by_output = {i: metrics.Mean(name=name) for i, name in zip(tracked, names)}
+        self.trackers = list(self.by_output.values())
         self.outputs = outputs
+
+    def _place(self, outputs, index):
+        """Where an output comes in logs: as its loss in a dictionary of them, for outputs in a dictionary."""
+        key = outputs.paths[index][0] if outputs.paths[index] else None
+        return list(self.given).index(key) if isinstance(self.given, Mapping) and isinstance(outputs.structure, Mapping) and key in self.given else 0
 
     def _name(self, outputs, index):
         return outputs.label(index, "loss") if outputs.exact[index] else outputs.label(index, f"{self.losses[index].name}_loss")
@@ -166,7 +174,7 @@ class CompiledLoss:
             self.build(y_pred)
         targets = share_data(self.outputs, y_true, "y")
         weights = share_data(self.outputs, sample_weight, "sample_weight")
-        trackers, parts = iter(self.trackers), []
+        parts = []
         for i, (loss, target, output, weight) in enumerate(zip(self.losses, targets, self.outputs.leaves(y_pred), weights, strict=True)):
             if loss is None:
                 continue
@@ -175,8 +183,8 @@ class CompiledLoss:
             value = loss(target, output, weight) if weight is not None else loss(target, output)
             if getattr(value, "ndim", 0):
                 raise ValueError(f"loss: {loss.name!r} gave the shape {tuple(value.shape)}; wanted one number. Set its reduction to 'sum_over_batch_size'.")
-            if self.trackers:
-                next(trackers).update_state(value, sample_weight=size)
+            if i in self.by_output:
+                self.by_output[i].update_state(value, sample_weight=size)
             parts.append(value if self.weights[i] is None else ops.multiply(value, self.weights[i]))
         total = parts[0] if parts else None
         for part in parts[1:]:
@@ -283,7 +291,7 @@ def _named(found, outputs):
     """The metrics with the names of logs, made distinct: a weighted metric beside one of the same name is `weighted_name`, others get a number."""
     taken, named = set(), []
     for metric, i, weighted in found:
-        label = lambda thing, i=i: outputs.label(i, thing) if len(outputs) > 1 else thing
+        label = lambda thing, i=i: outputs.label(i, thing, short=True) if len(outputs) > 1 else thing
         name = label(metric.name)
         if weighted and name in taken:
             name = label(f"weighted_{metric.name}")
