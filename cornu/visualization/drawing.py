@@ -3,10 +3,10 @@
 import numpy as np
 
 from cornu import backends, settings, tree
+from cornu.utils.bounding_boxes import FORMATS, convert_format
 
 # a colour for each class, told apart by people with any kind of colour vision; Okabe and Ito, "Color Universal Design", 2008
 PALETTE = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66), (120, 120, 120))
-_ORDERS = {"xyxy": (0, 1, 2, 3), "yxyx": (1, 0, 3, 2), "xywh": (0, 1, 2, 3), "yxhw": (1, 0, 3, 2)}
 
 
 def as_array(x):
@@ -46,21 +46,6 @@ def check_color(who, name, color):
     if not isinstance(color, (tuple, list, np.ndarray)) or len(color) != 3 or not all(0 <= part <= 255 for part in color):
         raise ValueError(f"{who}: {name} must be (red, green, blue), each from 0 to 255; got {color!r}.")
     return tuple(int(part) for part in color)
-
-
-def _corners(who, boxes, box_format, height, width):
-    """Boxes as x and y of two corners, in pixels."""
-    name = str(box_format).lower()
-    plain = name.removeprefix("rel_").removeprefix("center_")
-    if plain not in _ORDERS or name.count("rel_") + name.count("center_") > 1 or (name.startswith("center_") and plain in ("xyxy", "yxyx")):
-        known = [*_ORDERS, *(f"rel_{order}" for order in _ORDERS), "center_xywh", "center_yxhw"]
-        raise ValueError(f"{who}: bounding_box_format must be one of {', '.join(known)}; got {box_format!r}.")
-    a, b, c, d = (boxes[..., i] for i in _ORDERS[plain])
-    if plain in ("xywh", "yxhw"):
-        a, b = (a - c / 2, b - d / 2) if name.startswith("center_") else (a, b)
-        c, d = a + c, b + d
-    scale = (width, height) if name.startswith("rel_") else (1, 1)
-    return np.stack([a * scale[0], b * scale[1], c * scale[0], d * scale[1]], -1)
 
 
 def draw_bounding_boxes(
@@ -111,7 +96,9 @@ def draw_bounding_boxes(
             f"{who}: wanted boxes (batch, boxes, 4) and labels (batch, boxes) for {len(found)} images; got the shapes {boxes.shape} and {labels.shape}."
         )
     confidences = bounding_boxes.get("confidences")
-    corners = _corners(who, boxes, bounding_box_format, *found.shape[1:3])
+    if str(bounding_box_format).lower() not in FORMATS:
+        raise ValueError(f"{who}: bounding_box_format must be one of {', '.join(FORMATS)}; got {bounding_box_format!r}.")
+    corners = as_array(convert_format(boxes, str(bounding_box_format).lower(), "xyxy", *found.shape[1:3]))
     font = ImageFont.load_default(max(16 * font_scale, 1))
     line, stroke = max(int(line_thickness), 1), (int(text_thickness) - 1) / 2
     for i in range(len(found)):
