@@ -119,10 +119,12 @@ class MultiOptimizer(Optimizer):
         """The place of an optimizer among `optimizers`."""
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{self._shown()}: the function must give an Optimizer; got {optimizer!r} ({type(optimizer).__name__}).")
-        if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)) or optimizer.loss_scale_factor is not None:
+        own = optimizer.loss_scale_factor
+        if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)) or own not in (None, self.loss_scale_factor):
             raise ValueError(
                 f"{self._shown()}: {optimizer} scales the loss, or is made of several optimizers; wanted plain ones. Give `loss_scale_factor` to MultiOptimizer."
             )
+        optimizer.loss_scale_factor = self.loss_scale_factor  # each divides its gradients
         if all(optimizer is not known for known in self._optimizers):
             self._optimizers.append(optimizer)
         return next(place for place, known in enumerate(self._optimizers) if known is optimizer)
@@ -158,6 +160,9 @@ class MultiOptimizer(Optimizer):
         for place, optimizer in enumerate(self._optimizers):
             optimizer.build([variable for variable, at in zip(variables, self._places) if at == place])
         self.built = True
+
+    def _unscaled(self, grads):
+        return grads
 
     def _update(self, grads, variables):
         for place, optimizer in enumerate(self._optimizers):

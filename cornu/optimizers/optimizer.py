@@ -260,8 +260,7 @@ class Optimizer(_LearningRate, Configured):
                 )
         grads, variables = self._with_gradient(grads, variables)
         grads = [self._checked_gradient(gradient, variable) for gradient, variable in zip(grads, variables)]
-        if self.loss_scale_factor is not None:
-            grads = [gradient / self.loss_scale_factor for gradient in grads]
+        grads = self._unscaled(grads)
         if self.gradient_accumulation_steps:
             self._accumulate(grads, variables)
         else:
@@ -464,6 +463,9 @@ class Optimizer(_LearningRate, Configured):
     def scale_loss(self, loss):
         """The loss times `loss_scale_factor`, where that is set."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _unscaled(self, grads):
+        return grads if self.loss_scale_factor is None else [gradient / self.loss_scale_factor for gradient in grads]
 
     # configuration and files
 

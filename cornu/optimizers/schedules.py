@@ -87,6 +87,11 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     name: str = "PiecewiseConstant"
 
     def setup(self):
+        for name, kind in (("boundaries", "increasing numbers"), ("values", "numbers")):
+            found = getattr(self, name)
+            numbers = isinstance(found, (list, tuple)) and all(hasattr(x, "__float__") for x in found)
+            if not numbers or (name == "boundaries" and any(b <= a for a, b in zip(found, found[1:]))):
+                raise ValueError(f"PiecewiseConstantDecay: {name} must be a list of {kind}; got {found!r}.")
         if len(self.boundaries) != len(self.values) - 1:
             raise ValueError(
                 f"PiecewiseConstantDecay: wanted one value more than boundaries; got {len(self.values)} values and {len(self.boundaries)} boundaries."

@@ -28,7 +28,7 @@ STEPS = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 20, 23, 50, 1001]
 @pytest.mark.parametrize("name, arguments", CASES)
 def test_value(name, arguments, backend):
     code = "s = getattr(keras.optimizers.schedules, name)(*arguments); out['y'] = [float(s(i)) for i in steps]; out['config'] = keras.optimizers.schedules.serialize(s)"
-    wanted = oracle.run(code, name=name, arguments=arguments, steps=STEPS)
+    wanted = oracle.run(code, backend="numpy", name=name, arguments=arguments, steps=STEPS)
     schedule = getattr(schedules, name)(*arguments)
     np.testing.assert_allclose([float(schedule(step)) for step in STEPS], wanted["y"], rtol=2e-5, atol=1e-7)
     traced = backend.compile(lambda step: schedule(step))
@@ -62,6 +62,14 @@ ERRORS = [
     (lambda: schedules.PolynomialDecay(0.1, -1), "decay_steps"),
     (lambda: schedules.CosineDecayRestarts(0.1, 0), "first_decay_steps"),
     (lambda: schedules.LearningRateSchedule()(1), "defines `__call__"),
+    (lambda: schedules.ExponentialDecay("a", 10, 0.5), "ExponentialDecay: initial_learning_rate must be a number"),
+    (lambda: schedules.ExponentialDecay(0.1, "a", 0.5), "decay_steps must be a number"),
+    (lambda: schedules.InverseTimeDecay(0.1, 0, 0.5), "InverseTimeDecay: decay_steps must be above 0"),
+    (lambda: schedules.CosineDecay(0.1, 10, warmup_steps="a"), "CosineDecay: warmup_steps must be an integer"),
+    (lambda: schedules.CosineDecay(0.1, 10, beta=3), "CosineDecay has no argument 'beta'"),
+    (lambda: schedules.PiecewiseConstantDecay(3, [0.1]), "PiecewiseConstantDecay: boundaries must be a list of increasing numbers"),
+    (lambda: schedules.PiecewiseConstantDecay([7, 3], [0.1, 0.2, 0.3]), "increasing"),
+    (lambda: schedules.PiecewiseConstantDecay([3], [0.1, "a"]), "values must be a list of numbers"),
 ]
 
 
