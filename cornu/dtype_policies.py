@@ -34,6 +34,10 @@ class DTypePolicy:
     variable_dtype = property(lambda self: self._variable_dtype, doc="The type that the layer's weights have.")
     quantization_mode = property(lambda self: None, doc="How the layer's weights are quantized; None where they are not.")
 
+    def _of(self, path):
+        """The policy of the layer at `path`; None before the path is known."""
+        return self
+
     def convert_input(self, x, autocast, dtype):
         """An argument of a layer's call as a tensor, floats in `dtype` where `autocast`; what is no tensor stays as it is.
 
@@ -213,6 +217,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     compute_dtype = property(lambda self: self.default_policy.compute_dtype, doc="The default policy's.")
     variable_dtype = property(lambda self: self.default_policy.variable_dtype, doc="The default policy's.")
     quantization_mode = property(lambda self: self.default_policy.quantization_mode, doc="The default policy's.")
+
+    def _of(self, path):
+        return self.default_policy if path is None else self[path]
 
     def __getitem__(self, key):
         if key in self._policies:

@@ -101,3 +101,16 @@ MISTAKES = [
 def test_mistakes(mistake, kind, message):
     with pytest.raises(kind, match=message):
         mistake()
+
+
+def test_layers_find_their_policy_by_their_path():
+    policies = dtype_policies.DTypePolicyMap("float32", {"model/half.*": "mixed_float16", "model/whole": "float16"})
+    layers = [keras.layers.Dense(2, dtype=policies, name=name) for name in ("half_1", "whole", "other")]
+    model = keras.Sequential([keras.Input((3,)), *layers], name="model")
+    assert [(layer.compute_dtype, layer.variable_dtype, layer.kernel.dtype) for layer in layers] == [
+        ("float16", "float32", "float32"),
+        ("float16", "float16", "float16"),
+        ("float32", "float32", "float32"),
+    ]
+    again = keras.Sequential.from_config(model.get_config())
+    assert [layer.dtype_policy for layer in again.layers] == [policies] * 3
