@@ -346,10 +346,10 @@ class Layer(Configured, Operation, kw_only=True):
 
     # -- types ----------------------------------------------------------------------------------------------------------------------
 
-    compute_dtype = property(lambda self: self.dtype_policy.compute_dtype)
-    variable_dtype = property(lambda self: self.dtype_policy.variable_dtype)
-    input_dtype = property(lambda self: self.dtype_policy.compute_dtype)
-    quantization_mode = property(lambda self: self.dtype_policy.quantization_mode)
+    compute_dtype = property(lambda self: self.dtype_policy._of(self.path).compute_dtype)
+    variable_dtype = property(lambda self: self.dtype_policy._of(self.path).variable_dtype)
+    input_dtype = compute_dtype
+    quantization_mode = property(lambda self: self.dtype_policy._of(self.path).quantization_mode)
 
     # -- building -------------------------------------------------------------------------------------------------------------------
 
