@@ -217,6 +217,8 @@ class CompiledMetrics(Metric):
             for leaf in tree.flatten(value):
                 if isinstance(leaf, str) and leaf not in _BY_SHAPE:
                     metrics.get(leaf)  # an unknown name is an error at once
+                elif leaf is not None and not callable(leaf) and not isinstance(leaf, (str, Metric)) and not isinstance(value, Mapping):
+                    raise ValueError(f"compile: {what} must be names, functions or Metrics; got {leaf!r}.")
         self.outputs, self.all = None, []  # (name in logs, metric, index of the output, whether samples are weighed)
 
     @property

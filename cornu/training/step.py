@@ -173,9 +173,16 @@ class Step:
             return predict(self.model, batch) if self.mode == "predict" else _DEFAULT[self.mode](self.model, batch, result)
         data = pack_x_y_sample_weight(*batch)
         if self.own == 1:
-            return self.method(data)
+            output = self.method(data)
+            if self.mode != "predict" and not isinstance(output, dict):
+                raise TypeError(f"{type(self.model).__name__}.{self.mode}_step(self, data) must return its logs, a dictionary; it returned {output!r}.")
+            return output
         groups = [self.groups[i] for i in _STATE[self.mode]]
-        output, state = self.method(tuple(scope.values(group) for group in groups), data)
+        output = self.method(tuple(scope.values(group) for group in groups), data)
+        if not isinstance(output, tuple) or len(output) != 2:
+            gives = "outputs, non-trainable variables" if self.mode == "predict" else "logs, state"
+            raise TypeError(f"{type(self.model).__name__}.{self.mode}_step(self, state, data) must return `{gives}`; it returned {type(output).__name__}.")
+        output, state = output
         if self.mode == "predict":
             groups, state = [self.groups[1]], [state]
         for group, values in zip(groups, state, strict=True):

@@ -11,8 +11,8 @@ from cornu.layers.layer import changes
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
 from cornu.traceback import user_lines
+from cornu.training import arguments, loop, state, step
 from cornu.training import data as data_module
-from cornu.training import loop, state, step
 from cornu.training.callbacks import CallbackList
 from cornu.training.callbacks.backup import with_backup
 from cornu.training.compiled import CompiledLoss, CompiledMetrics, standard_form
@@ -82,10 +82,7 @@ class Trainer:
 
         >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        if not hasattr(steps_per_execution, "__index__") or steps_per_execution < 1:
-            raise ValueError(f"compile: steps_per_execution must be an integer of at least 1; got {steps_per_execution!r}.")
-        if jit_compile not in (True, False, "auto"):
-            raise ValueError(f'compile: jit_compile must be True, False or "auto"; got {jit_compile!r}.')
+        arguments.check_compile(loss_weights, run_eagerly, steps_per_execution, jit_compile)
         optimizer = optimizers.get(optimizer)
         if auto_scale_loss and getattr(self.dtype_policy, "name", "") == "mixed_float16" and optimizer is not None:
             if not isinstance(optimizer, optimizers.LossScaleOptimizer):
@@ -446,6 +443,7 @@ class Trainer:
         >>> history = model.fit(x, y, epochs=5, validation_split=0.2)
         """
         self._needs_compile("fit")
+        arguments.check_fit(epochs, initial_epoch, verbose, validation_split, validation_data, validation_freq, class_weight)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_module.train_validation_split((x, y, sample_weight), validation_split)
         epochs = min(epochs, settings.get("max_epochs") or epochs)
@@ -534,6 +532,7 @@ class Trainer:
         if kwargs:
             raise TypeError(f"evaluate has no argument {next(iter(kwargs))!r}.")
         self._needs_compile("evaluate")
+        arguments.check_verbose("evaluate", verbose)
         data = data_module.adapt(x, y, sample_weight, batch_size, False, None, steps)
         self._ready("evaluate", data.peek())
         if not isinstance(callbacks, CallbackList):
@@ -557,6 +556,8 @@ class Trainer:
 
         >>> model.predict(x).argmax(-1)
         """
+        arguments.check_batch_size("predict", batch_size)
+        arguments.check_verbose("predict", verbose)
         if verbose == 0 and callbacks is None and steps is None and self.built and type(x) is np.ndarray and x.ndim and 0 < len(x) <= (batch_size or 32):
             return tree.map_structure(_writable, self._one_batch("predict", (to_array(x),)))
         data = data_module.adapt(x, None, None, batch_size, False, None, steps)
@@ -582,6 +583,7 @@ class Trainer:
 
     def _on_batch(self, what, x, y, sample_weight, class_weight, return_dict):
         self._needs_compile(f"{what}_on_batch")
+        arguments.check_class_weight(f"{what}_on_batch", class_weight)
         data = data_module.adapt(x, y, sample_weight, 2**31, False, class_weight, None)
         batch = data.peek()
         self._ready("fit" if what == "train" else what, batch)
