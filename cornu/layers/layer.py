@@ -32,9 +32,14 @@ from cornu.traceback import user_lines
 from cornu.variable import AutocastScope, Variable
 
 assert activations and initializers and constraints and regularizers  # they teach `fields` how to convert
-fields.converter(
-    "object", lambda value: serialization.deserialize_keras_object(value) if isinstance(value, dict) else value, serialization.serialize_keras_object
-)
+
+
+def inner_layer(config):
+    """The layer of a config inside of another layer's: it is built by that one, so that its path begins there."""
+    return serialization.deserialize_keras_object({key: value for key, value in config.items() if key != "build_config"})
+
+
+fields.converter("object", lambda value: inner_layer(value) if isinstance(value, dict) else value, serialization.serialize_keras_object)
 
 
 changes = [0]  # how often an attribute of a layer was set or a weight made: what was collected from layers holds as long as this stays

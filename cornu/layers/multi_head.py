@@ -51,11 +51,6 @@ class _Heads(Layer, abstract=True):
         self._output_dense._run_build({"input_shape": (*query_shape[:-1], self.num_heads, self.value_dim)})
         self._dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, seed=self.seed)
 
-    query_dense = property(lambda self: self._query_dense, doc="The projection of the query, once the layer is built.")
-    key_dense = property(lambda self: self._key_dense, doc="The projection of the key, once the layer is built.")
-    value_dense = property(lambda self: self._value_dense, doc="The projection of the value, once the layer is built.")
-    output_dense = property(lambda self: self._output_dense, doc="The projection that joins the heads, once the layer is built.")
-
     def _projection(self, name, shape, heads, size, activation=None):
         lead = "abcdefgh"[: len(shape) - 1]
         layer = self._einsum(f"{lead}l,lmn->{lead}mn", (*shape[1:-1], heads, size), "mn", name, activation)
@@ -233,6 +228,10 @@ class MultiHeadAttention(_Heads):
         super().setup()
 
     key_heads = property(lambda self: self.num_heads)
+    query_dense = property(lambda self: self._query_dense, doc="The projection of the query, once the layer is built.")
+    key_dense = property(lambda self: self._key_dense, doc="The projection of the key, once the layer is built.")
+    value_dense = property(lambda self: self._value_dense, doc="The projection of the value, once the layer is built.")
+    output_dense = property(lambda self: self._output_dense, doc="The projection that joins the heads, once the layer is built.")
 
 
 class GroupedQueryAttention(_Heads, abstract=True):

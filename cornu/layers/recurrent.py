@@ -3,7 +3,7 @@
 from cornu import initializers, ops, random, scopes, serialization, shapes, tree
 from cornu.fields import REQUIRED, Activation, Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
-from cornu.layers.layer import Layer
+from cornu.layers.layer import Layer, inner_layer
 from cornu.variable import Variable
 
 
@@ -261,7 +261,7 @@ class StackedRNNCells(Layer):
     def setup(self):
         if not isinstance(self.cells, (list, tuple)) or not self.cells:
             raise ValueError(f"{self._label()}: cells must be a list of one cell or more; got {self.cells!r}.")
-        self.cells = [serialization.deserialize_keras_object(c) if isinstance(c, dict) else c for c in self.cells]
+        self.cells = [inner_layer(c) if isinstance(c, dict) else c for c in self.cells]
         for cell in self.cells:
             if not hasattr(cell, "state_size"):
                 raise ValueError(f"{self._label()}: every cell needs `state_size`; {type(cell).__name__} has none.")

@@ -21,7 +21,6 @@ _UNSEEN = frozenset(
     "input output inputs outputs operations metrics weights variables losses _function _stack _training _inbound_nodes _own_variables _losses "
     "_build_shapes _init_arguments _initial_weights dtype_policy input_spec history".split()
 )
-_PUBLIC = {f"_{name}_dense": f"{name}_dense" for name in ("query", "key", "value", "output", "gate")}  # Keras calls them by their properties
 
 
 def saveables(model):
@@ -36,7 +35,8 @@ def _is_saveable(value):
 
 
 def _attributes(owner):
-    found = {_PUBLIC.get(name, name): value for name, value in vars(owner).items() if name not in _UNSEEN}
+    shown = lambda name: name[1:] if name[0] == "_" and isinstance(getattr(type(owner), name[1:], None), property) else name  # a property comes first
+    found = {shown(name): value for name, value in vars(owner).items() if name not in _UNSEEN}
     if hasattr(owner, "_function"):
         found["layers"] = owner.layers
     return sorted(found.items(), key=lambda item: (item[0].startswith("_"), item[0]))
