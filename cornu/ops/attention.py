@@ -3,7 +3,7 @@
 import math
 
 from cornu import dtypes, shapes
-from cornu.backends import canonical, kind
+from cornu.backends import array, canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops.activate import softmax
 from cornu.ops.dispatch import op, settle
@@ -42,11 +42,19 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     if not query.ndim == key.ndim == value.ndim == 4:
         shown = ", ".join(str(shapes.public(x.shape)) for x in (query, key, value))
         raise ValueError(f"dot_product_attention: wanted query, key and value of (batch, places, heads, depth); got {shown}.")
+    shown = lambda x: shapes.public(x.shape)
+    shapes.same(query.shape[0], key.shape[0], f"dot_product_attention: the batches of query {shown(query)} and key {shown(key)}")
+    shapes.same(query.shape[3], key.shape[3], f"dot_product_attention: the depths of query {shown(query)} and key {shown(key)}")
+    for axis, name in enumerate(("batches", "places", "heads")):
+        shapes.same(key.shape[axis], value.shape[axis], f"dot_product_attention: the {name} of key {shown(key)} and value {shown(value)}")
     heads, key_heads = query.shape[2], key.shape[2]
     if not unknown(heads) and not unknown(key_heads) and heads != key_heads:
         if heads % key_heads:
             raise ValueError(f"dot_product_attention: {heads} heads of query are not a multiple of the {key_heads} of key.")
         key, value = repeat(key, heads // key_heads, 2), repeat(value, heads // key_heads, 2)
+    for name, x in (("bias", bias), ("mask", mask)):
+        if x is not None:
+            _broadcasts(name, array(x), (query.shape[0], heads, query.shape[1], key.shape[1]))
     depth = query.shape[-1]
     query = multiply(query, (1.0 if unknown(depth) else 1 / math.sqrt(depth)) if scale is None else scale)
     logits = einsum("bqhd,bkhd->bhqk", query, key)
@@ -62,3 +70,11 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
         sizes = tuple(logits.shape[-2:])
         logits = where(p.greater_equal(p.iota(sizes, 0, "int32"), p.iota(sizes, 1, "int32")), logits, least)
     return einsum("bhqk,bkhd->bqhd", cast(softmax(logits), dtype), value)
+
+
+def _broadcasts(name, x, wanted):
+    shape = tuple(x.shape)
+    if len(shape) > 4 or any(not unknown(n) and not unknown(m) and n not in (1, m) for n, m in zip(reversed(shape), reversed(wanted))):
+        raise ValueError(
+            f"dot_product_attention: {name} must broadcast to (batch, heads, queries, keys), here {shapes.public(wanted)}; got the shape {shapes.public(shape)}."
+        )
