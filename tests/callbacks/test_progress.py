@@ -238,3 +238,9 @@ def test_notebook_updates_one_display(monkeypatch):
     assert re.fullmatch(r"Epoch 1/2\n3/3 ━{20} 0s \S+/step - loss: 0\.5000\nEpoch 2/2\n3/3 ━{20} 0s \S+/step - loss: 0\.5000", displays[0][-1])
     del shell.kernel
     assert not screens.in_notebook()
+
+
+@pytest.mark.parametrize("arguments", [{"target": -1}, {"target": "10"}, {"width": 0}, {"width": 2.5}, {"interval": -1}, {"verbose": 3}, {"verbose": "loud"}])
+def test_wrong_arguments(arguments):
+    with pytest.raises((ValueError, TypeError), match=f"Progbar: {next(iter(arguments))} must be"):
+        Progbar(**{"target": 10, **arguments})

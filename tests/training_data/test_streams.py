@@ -283,3 +283,21 @@ def test_processes():
     assert first_column(adapted) == [[0, 1], [2, 3], [4, 5], [6, 7]]
     with pytest.raises(RuntimeError, match=r"Dying: a worker process died while batch \d was awaited"):
         list(data.adapt(Dying(workers=1, use_multiprocessing=True), shuffle=False).batches())
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"workers": -1}, "Pairs: workers must be an integer of at least 0; got -1"),
+        ({"workers": "2"}, "workers must be"),
+        ({"workers": True}, "workers must be"),
+        ({"max_queue_size": 2.5}, "max_queue_size must be"),
+        ({"use_multiprocessing": "yes"}, "use_multiprocessing must be True or False"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Pairs(**arguments)
+    dataset = Pairs()
+    with pytest.raises(ValueError, match=message):
+        setattr(dataset, *next(iter(arguments.items())))

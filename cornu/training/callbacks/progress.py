@@ -4,6 +4,7 @@ import numbers
 import time
 from typing import Any
 
+from cornu import ranges
 from cornu.training.callbacks.callback import Callback
 from cornu.training.callbacks.screens import screen
 
@@ -27,6 +28,11 @@ class Progbar:
 
     def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None, stateless_metrics=None, unit_name="step"):
         self.target, self.width, self.verbose, self.interval, self.unit_name = target, width, verbose, interval, unit_name
+        ranges.check(self, "target", least=0, optional=True)
+        ranges.check(self, "width", least=1, whole=True)
+        ranges.check(self, "interval", least=0)
+        if verbose not in (0, 1, 2):
+            raise ValueError(f"Progbar: verbose must be 0, 1 or 2; got {verbose!r}.")
         self.stateful_metrics = set(stateful_metrics or ())
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self.seen = 0

@@ -31,9 +31,12 @@ class PyDataset:
     timeout = 600.0
 
     def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
-        self._workers = workers
-        self._use_multiprocessing = use_multiprocessing
-        self._max_queue_size = max_queue_size
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def _checked(self, name, value, least):
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+            raise ValueError(f"{type(self).__name__}: {name} must be an integer of at least {least}; got {value!r}.")
+        return int(value)
 
     def _setting(self, name, default):
         if name not in self.__dict__:
@@ -49,7 +52,7 @@ class PyDataset:
 
     @workers.setter
     def workers(self, value):
-        self._workers = value
+        self._workers = self._checked("workers", value, 0)
 
     @property
     def use_multiprocessing(self):
@@ -57,7 +60,9 @@ class PyDataset:
 
     @use_multiprocessing.setter
     def use_multiprocessing(self, value):
-        self._use_multiprocessing = value
+        if not isinstance(value, (bool, int)):
+            raise ValueError(f"{type(self).__name__}: use_multiprocessing must be True or False; got {value!r}.")
+        self._use_multiprocessing = bool(value)
 
     @property
     def max_queue_size(self):
@@ -65,7 +70,7 @@ class PyDataset:
 
     @max_queue_size.setter
     def max_queue_size(self, value):
-        self._max_queue_size = value
+        self._max_queue_size = self._checked("max_queue_size", value, 0)
 
     @property
     def num_batches(self):
