@@ -63,7 +63,7 @@ def test_killed_and_run_again(backend, save_freq, kind, number, tmp_path):
     same(results(tmp_path / "whole"), wanted)  # saving changes nothing
     chance, statuses = random.Random(f"{backend}{save_freq}{kind}"), []
     for attempt in itertools.count():
-        kill_after = chance.uniform(0, 0.8 * seconds) if attempt < (2 if backend == "jax" else 3) else None
+        kill_after = chance.uniform(0, (0.6 if attempt else 0.3) * seconds) if attempt < (2 if backend == "jax" else 3) else None
         statuses.append(run(backend, tmp_path / "backup", tmp_path / "resumed", save_freq, kind, kill_after, number)[0])
         if statuses[-1] == 0:
             break
