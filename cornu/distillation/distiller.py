@@ -28,7 +28,7 @@ class Distiller(Model):
 
     >>> distiller = Distiller(teacher, student, LogitsDistillation(temperature=4.0), student_loss_weight=0.3)
     >>> distiller.compile("adam", "sparse_categorical_crossentropy")
-    >>> history = distiller.fit(x, y)
+    >>> history = distiller.fit(x, y, verbose=0)
 
     Source: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015.
     """

@@ -18,9 +18,9 @@ class OptimizerMap(MutableMapping):
     Raises:
         TypeError, ValueError: what was given is no dictionary of optimizers by text.
 
-    >>> found = OptimizerMap(optimizers.Adam(), {".*/bias": optimizers.SGD(0.1)})
+    >>> found = OptimizerMap(optimizers.Adam(), {".*/bias": optimizers.SGD(0.1, name="biases")})
     >>> found["dense/bias"]
-    <SGD name=sgd>
+    <SGD name=biases>
     """
 
     def __init__(self, default_optimizer, optimizer_map=None):

@@ -32,8 +32,8 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: whether the exponent is cut to whole numbers.
         name: shown in configs.
 
-    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)
-    array(0.025, dtype=float32)
+    >>> round(float(ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)), 6)
+    0.025
     """
 
     initial_learning_rate: float

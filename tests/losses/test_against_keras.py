@@ -146,6 +146,24 @@ def test_walk(said, name, backend):
         np.testing.assert_allclose(backends.numpy(got), slope, rtol=5e-4, atol=5e-6, err_msg=f"gradient of {name}({config}), weights {weights}")
 
 
+def test_types(backend):
+    """`dtype` is the type computed in and given, as a name or a policy."""
+    given = [("MeanSquaredError", "float16"), ("Huber", "bfloat16"), ("CategoricalCrossentropy", "mixed_float16"), ("SparseCategoricalCrossentropy", "float16")]
+    y_true, y_pred = data("hot", np.random.default_rng(8))
+    code = """
+out["y"] = []
+for name, dtype in given:
+    y = keras.losses.__dict__[name](dtype=dtype)(numbers if "Sparse" in name else y_true, y_pred)
+    out["y"].append((keras.backend.standardize_dtype(y.dtype), float(y)))
+"""
+    numbers = y_true.argmax(-1)
+    for (name, dtype), (kind, value) in zip(given, oracle.run(code, given=given, y_true=y_true, y_pred=y_pred, numbers=numbers)["y"]):
+        loss = getattr(losses, name)(dtype=dtype)
+        got = loss(numbers if "Sparse" in name else y_true, y_pred)
+        assert backends.kind(got) == kind == loss.dtype, name
+        np.testing.assert_allclose(float(got), value, rtol=2e-2, err_msg=name)
+
+
 def test_functions(backend):
     kinds = {
         "binary_crossentropy": "binary", "binary_focal_crossentropy": "binary", "categorical_crossentropy": "hot", "categorical_focal_crossentropy": "hot",
