@@ -121,6 +121,17 @@ def normalize_axes(axis, ndim, op="axis"):
     return axes
 
 
+def ranked(shape, op, least, most=math.inf):
+    """Check that `shape` has from `least` to `most` axes.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if not least <= len(shape) <= most:
+        wanted = f"{least}" if least == most else f"{least} or more" if most == math.inf else f"{least} to {most}"
+        raise ValueError(f"{op}: wanted a tensor of {wanted} axes; got the shape {public(shape)}.")
+
+
 def broadcast(*shapes, op="broadcast"):
     """The shape that all `shapes` broadcast to.
 
@@ -258,10 +269,10 @@ def getitem(shape, key):
     parts = [_index(part) for part in key]
     used = sum(n for _, n in parts)
     if used > len(shape):
-        raise ValueError(f"getitem: {used} indices are too many for the shape {public(shape)}.")
+        raise ValueError(f"get_item: {used} indices are too many for the shape {public(shape)}.")
     gaps = [i for i, (part, _) in enumerate(parts) if part is Ellipsis]
     if len(gaps) > 1:
-        raise ValueError("getitem: an index can only have one Ellipsis ('...').")
+        raise ValueError("get_item: an index can only have one Ellipsis ('...').")
     rest = [(slice(None), 1)] * (len(shape) - used)
     at = gaps[0] if gaps else len(parts)
     parts = [*parts[:at], *rest, *parts[at + 1 :]]
@@ -273,7 +284,7 @@ def getitem(shape, key):
             out.append(slice_size(shape[axis], part.start, part.stop, part.step))
         elif isinstance(part, int):
             if not unknown(shape[axis]) and not -shape[axis] <= part < shape[axis]:
-                raise IndexError(f"getitem: index {part} is out of range for axis {axis} of the shape {public(shape)}.")
+                raise IndexError(f"get_item: index {part} is out of range for axis {axis} of the shape {public(shape)}.")
             places.append((place, len(out), False))
         else:
             picked.append(part)
@@ -284,7 +295,7 @@ def getitem(shape, key):
     ranks = [place for place, _, _ in places]
     together = ranks == list(range(ranks[0], ranks[0] + len(ranks)))
     at = places[0][1] if together else 0
-    return (*out[:at], *broadcast(*picked, op="getitem"), *out[at:])
+    return (*out[:at], *broadcast(*picked, op="get_item"), *out[at:])
 
 
 def _index(part):
@@ -308,7 +319,7 @@ def _index(part):
             return part.__index__(), 1
         except TypeError:  # a traced index: some integer
             return (), 1
-    raise TypeError(f"getitem: wanted integers, slices, None, '...' or tensors as an index; got {part!r}.")
+    raise TypeError(f"get_item: wanted integers, slices, None, '...' or tensors as an index; got {part!r}.")
 
 
 def matmul(a, b):

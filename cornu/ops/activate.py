@@ -111,7 +111,8 @@ def gelu(x, approximate=True):
     """
     x = _float(x)
     if approximate:
-        inner = multiply(add(x, multiply(multiply(square(x), x), 0.044715)), math.sqrt(2 / math.pi))
+        near = clip(x, -10.0, 10.0)  # further out the tanh is 1, and the cube would be infinite, its slope no number
+        inner = multiply(add(near, multiply(multiply(square(near), near), 0.044715)), math.sqrt(2 / math.pi))
         return multiply(multiply(x, 0.5), add(1.0, tanh(inner)))
     return multiply(multiply(x, 0.5), add(1.0, erf(multiply(x, math.sqrt(0.5)))))
 

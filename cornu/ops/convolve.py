@@ -251,6 +251,7 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 @op
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of an image as columns. Shape: (batch, channels, height, width) -> (batch, channels * window, places)."""
+    shapes.ranked(x.shape, "unfold", 4, 4)
     batch, channels = x.shape[:2]
     size, dilation, stride = (_each(n, 2, name, "unfold") for n, name in ((kernel_size, "kernel_size"), (dilation, "dilation"), (stride, "stride")))
     by = (padding, padding) if hasattr(padding, "__index__") else tuple(padding)
@@ -277,6 +278,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     by = (padding, padding) if hasattr(padding, "__index__") else tuple(padding)
     whole = tuple(n + 2 * b for n, b in zip(space, by, strict=True))
     rows, columns = (shapes.window(n, k, s, dilation=d, op="fold") for n, k, s, d in zip(whole, size, stride, dilation, strict=True))
+    shapes.ranked(x.shape, "fold", 3, 3)
     batch, channels, places = x.shape
     if (not unknown(channels) and channels % math.prod(size)) or (not unknown(places) and places != rows * columns):
         raise ValueError(f"fold: wanted (batch, a multiple of {math.prod(size)}, {rows * columns}); got the shape {shapes.public(x.shape)}.")

@@ -12,10 +12,16 @@ from cornu.shapes import normalize_axis, public, unknown
 
 
 def _pair(target, output, name):
-    (target, output), _ = settle(array(target), array(output), dtype=canonical(dtypes.to_float(kind(output))))
+    dtype = canonical(dtypes.to_float(kind(output)))
+    (target, output), _ = settle(array(target), array(output), dtype=_wide(dtype))
     if target.ndim != output.ndim or any(not unknown(a) and not unknown(b) and a != b for a, b in zip(target.shape, output.shape, strict=True)):
         raise ValueError(f"{name}: target and output must have the same shape; got {public(target.shape)} and {public(output.shape)}.")
-    return target, output
+    return target, output, dtype
+
+
+def _wide(dtype):
+    """The type to compute in: half precision knows nothing between `1 - epsilon` and 1."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
 def _safe(output):
@@ -34,11 +40,11 @@ def binary_crossentropy(target, output, from_logits=False):
     >>> float(ops.binary_crossentropy([1.0], [0.0], from_logits=True)[0])
     0.6931471824645996
     """
-    target, output = _pair(target, output, "binary_crossentropy")
+    target, output, dtype = _pair(target, output, "binary_crossentropy")
     if from_logits:
-        return add(subtract(maximum(output, 0), multiply(output, target)), log1p(exp(negative(abs(output)))))
+        return cast(add(subtract(maximum(output, 0), multiply(output, target)), log1p(exp(negative(abs(output))))), dtype)
     output = _safe(output)
-    return negative(add(multiply(target, log(output)), multiply(subtract(1.0, target), log(subtract(1.0, output)))))
+    return cast(negative(add(multiply(target, log(output)), multiply(subtract(1.0, target), log(subtract(1.0, output))))), dtype)
 
 
 @op(tensors=2)
@@ -54,11 +60,11 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     >>> ops.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
     [0.6931471824645996]
     """
-    target, output = _pair(target, output, "categorical_crossentropy")
+    target, output, dtype = _pair(target, output, "categorical_crossentropy")
     if not target.ndim:
         raise ValueError("categorical_crossentropy: wanted one axis at least, that of the classes; got scalars.")
     axis = normalize_axis(axis, output.ndim, "categorical_crossentropy")
-    return negative(sum(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
+    return cast(negative(sum(multiply(target, _log_probabilities(output, from_logits, axis)), axis)), dtype)
 
 
 def _log_probabilities(output, from_logits, axis):
@@ -82,7 +88,8 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """
     target, output = array(target), array(output)
     target = target if dtypes.is_integer(kind(target)) else cast(target, "int32")
-    output = cast(output, canonical(dtypes.to_float(kind(output))))
+    dtype = canonical(dtypes.to_float(kind(output)))
+    output = cast(output, _wide(dtype))
     if not output.ndim:
         raise ValueError("sparse_categorical_crossentropy: wanted one axis at least in output, that of the classes; got a scalar.")
     axis = normalize_axis(axis, output.ndim, "sparse_categorical_crossentropy")
@@ -97,4 +104,4 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     classes = output.shape[axis]
     numbers = p.iota(tuple(classes if i == axis else 1 for i in range(output.ndim)), axis, kind(target))
     chosen = p.equal(p.reshape(target, (*target.shape[:axis], 1, *target.shape[axis:])), numbers)
-    return negative(sum(where(chosen, _log_probabilities(output, from_logits, axis), 0.0), axis))
+    return cast(negative(sum(where(chosen, _log_probabilities(output, from_logits, axis), 0.0), axis)), dtype)

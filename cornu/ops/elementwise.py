@@ -5,11 +5,11 @@ import math
 import ml_dtypes
 import numpy as np
 
-from cornu import dtypes
-from cornu.backends import array, canonical, kind, numpy
+from cornu import dtypes, shapes
+from cornu.backends import array, canonical, kind
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import OPS, binary, op, settle, unary
-from cornu.ops.making import cast
+from cornu.ops.making import _values, cast
 from cornu.shapes import UNKNOWN, Spec
 
 _float = dtypes.to_float
@@ -128,6 +128,7 @@ def where(condition, x1=None, x2=None):
     (x1, x2), dtype = settle(x1, x2)
     if not hasattr(x1, "dtype") and not hasattr(x2, "dtype"):
         x1 = cast(x1, dtype)
+    shapes.broadcast(*(tuple(x.shape) for x in (condition, x1, x2) if hasattr(x, "shape")), op="where")
     return p.where(cast(condition, "bool"), x1, x2)
 
 
@@ -136,7 +137,8 @@ def nonzero(x):
     """The indices of the elements that are not 0: a tensor of int32 an axis. Their number depends on the values, so it needs them."""
     if type(x) is Spec:
         return tuple(Spec((UNKNOWN,), "int32") for _ in x.shape)
-    return tuple(array(found.astype("int32")) for found in np.nonzero(numpy(x)))
+    found = np.nonzero(_values(x, "nonzero", "Use where(condition, x1, x2), which keeps the shape, or call it outside."))
+    return tuple(array(places.astype("int32")) for places in found)
 
 
 @op

@@ -24,7 +24,7 @@ from cornu.ops.elementwise import (
     subtract,
     where,
 )
-from cornu.ops.making import _sizes, cast, linspace, one_hot
+from cornu.ops.making import _sizes, _values, cast, linspace, one_hot
 from cornu.ops.reduce import any as _any
 from cornu.ops.reduce import sum as _sum
 from cornu.ops.shaping import expand_dims, ravel
@@ -114,6 +114,10 @@ def slice_update(inputs, start_indices, updates):
     """`inputs` with the block that begins at `start_indices` replaced by `updates`."""
     static, starts = _starts(start_indices)
     updates = array(updates, kind(inputs))
+    if len(updates.shape) != len(inputs.shape) or len(static or starts or ()) != len(inputs.shape):
+        shown = f"{start_indices} and {shapes.public(updates.shape)} for {shapes.public(inputs.shape)}"
+        raise ValueError(f"slice_update: wanted as many starts, and as many axes of `updates`, as `inputs` has axes; got {shown}.")
+    p.spec.dynamic_update_slice(Spec(inputs.shape, inputs.dtype), Spec(updates.shape, inputs.dtype), [])
     return p.dynamic_update_slice(inputs, updates, [array(i, "int32") for i in static] if starts is None else starts)
 
 
@@ -135,7 +139,24 @@ def scatter_update(inputs, indices, updates, reduction=None):
     if reduction not in _REDUCTIONS:
         raise ValueError(f"scatter_update: reduction must be one of {list(_REDUCTIONS)}; got {reduction!r}.")
     indices, updates = _integers(array(indices)), array(updates, kind(inputs))
+    _places(inputs.shape, indices, updates, "scatter_update")
     return p.scatter(inputs, indices, updates, _REDUCTIONS[reduction])
+
+
+def _places(shape, indices, updates, op):
+    """Check that `indices` name places of `shape`, and that `updates` fit there."""
+    shapes.ranked(indices.shape, op, 1)
+    depth = indices.shape[-1]
+    if unknown(depth):
+        return
+    if depth > len(shape):
+        raise ValueError(f"{op}: indices of {depth} numbers are too long for the shape {shapes.public(shape)}.")
+    wanted = (*indices.shape[:-1], *shape[depth:])
+    if len(updates.shape) > len(wanted):
+        raise ValueError(f"{op}: wanted updates of the shape {shapes.public(wanted)}; got {shapes.public(updates.shape)}.")
+    for a, b in zip(reversed(updates.shape), reversed(wanted), strict=False):
+        if not unknown(a) and a != 1:
+            shapes.same(a, b, f"{op}: wanted updates of the shape {shapes.public(wanted)}; got {shapes.public(updates.shape)}")
 
 
 @op(tensors=2)
@@ -146,7 +167,9 @@ def scatter(indices, values, shape):
         indices: (values, k): each row names a place by the first k axes.
     """
     values = array(values)
-    return p.scatter(p.full(_sizes(shape, "scatter"), 0, kind(values)), _integers(indices), values, "add")
+    shape, indices = _sizes(shape, "scatter"), _integers(indices)
+    _places(shape, indices, values, "scatter")
+    return p.scatter(p.full(shape, 0, kind(values)), indices, values, "add")
 
 
 def _least(dtype):
@@ -251,6 +274,7 @@ def top_k(x, k, sorted=True):
     Raises:
         ValueError: the axis is shorter than `k`.
     """
+    shapes.ranked(x.shape, "top_k", 1)
     if not unknown(x.shape[-1]) and k > x.shape[-1]:
         raise ValueError(f"top_k: wanted the {k} largest of the last axis, but the shape is {shapes.public(x.shape)}.")
     values, indices = p.top_k(x, int(k))
@@ -264,6 +288,11 @@ def in_top_k(targets, predictions, k):
     Shape: targets (batch,), predictions (batch, classes) -> (batch,).
     """
     targets = _integers(targets)
+    shapes.ranked(predictions.shape, "in_top_k", 1)
+    if len(targets.shape) != len(predictions.shape) - 1:
+        raise ValueError(f"in_top_k: wanted a target for each row; got {shapes.public(targets.shape)} for scores of {shapes.public(predictions.shape)}.")
+    for a, b in zip(targets.shape, predictions.shape, strict=False):
+        shapes.same(a, b, f"in_top_k: targets {shapes.public(targets.shape)} and scores {shapes.public(predictions.shape)}")
     classes = predictions.shape[-1]
     k = k if unknown(classes) or k < classes else classes
     least = p.min(p.top_k(predictions, k)[0], (predictions.ndim - 1,), True)
@@ -301,7 +330,11 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     """
     if sparse:
         raise ValueError("bincount: only dense tensors are supported; got sparse=True.")
-    length = shapes.UNKNOWN if type(x) is Spec else max(int(numpy(x).max(initial=0)) + (0 not in x.shape), int(minlength))
+    if type(x) is Spec:
+        length = shapes.UNKNOWN
+    else:
+        values = _values(x, "bincount", "Use sum(one_hot(x, length), axis), or call it outside.")
+        length = max(int(values.max(initial=0)) + (values.size > 0), int(minlength))
     found = (
         one_hot(x, length, dtype="int32" if weights is None else kind(array(weights)))
         if not unknown(length)
@@ -365,13 +398,15 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
         return_counts: whether it is returned how often each occurs.
         size: how many to return: the first ones, or with `fill_value` (the smallest by default) at the end.
     """
+    axis = axis if axis is None else normalize_axis(axis, x.ndim, "unique")
     if type(x) is Spec:
         count = shapes.UNKNOWN if size is None else size
         main = Spec((count,) if axis is None else tuple(count if i == axis % x.ndim else n for i, n in enumerate(x.shape)), x.dtype)
         inverse = Spec(x.shape if axis is None else (x.shape[axis],), "int32")
         extra = [s for s, on in ((Spec((count,), "int32"), return_index), (inverse, return_inverse), (Spec((count,), "int32"), return_counts)) if on]
         return (main, *extra) if extra else main
-    found = np.unique(numpy(x), return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis)
+    found = _values(x, "unique", "Call it outside; `sort` keeps the shape.")
+    found = np.unique(found, return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis)
     found = list(found) if isinstance(found, tuple) else [found]
     if size is not None:
         along = 0 if axis is None else axis

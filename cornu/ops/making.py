@@ -131,6 +131,18 @@ def dtype(x):
 OPS.update(array=array, ndim=ndim, size=size)
 
 
+def _values(x, op, instead):
+    """The values of `x` on the host, on which the size of a result depends; `instead` says what to do in a compiled program, which has none.
+
+    Raises:
+        TypeError: `x` has no values there.
+    """
+    try:
+        return backends.numpy(x)
+    except TypeError:
+        raise TypeError(f"{op}: the size of the result depends on the values, which are not known inside a compiled program. {instead}") from None
+
+
 def _sizes(shape, op):
     """A tuple of sizes from a number, a list, a tensor."""
     if hasattr(shape, "__index__") and not getattr(shape, "shape", ()):
@@ -152,7 +164,8 @@ def full(shape, fill_value, dtype=None):
     shape = _sizes(shape, "full")
     if type(fill_value) in (int, float, bool, complex):
         return p.full(shape, fill_value, dtype)
-    return p.broadcast_to(tensor(fill_value, dtype), shape)
+    value = tensor(fill_value, dtype)
+    return p.broadcast_to(value, shapes.broadcast_to(tuple(value.shape), shape))
 
 
 @op(tensors=0)
@@ -239,6 +252,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         raise ValueError(f"linspace: num is at least 0; got {num}.")
     computed = canonical(dtypes.to_float(kind(start), kind(stop)))
     start, stop = tensor(start, computed), tensor(stop, computed)
+    shapes.broadcast(tuple(start.shape), tuple(stop.shape), op="linspace")
     delta, steps = p.subtract(stop, start), max(num - 1 if endpoint else num, 1)
     axis = shapes.normalize_axis(axis, delta.ndim + 1, "linspace")
     inner = (num,) + (1,) * (delta.ndim - axis)

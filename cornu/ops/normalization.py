@@ -7,7 +7,7 @@ from cornu.ops.dispatch import op, settle
 from cornu.ops.elementwise import add, multiply, negative, rsqrt, square
 from cornu.ops.making import cast
 from cornu.ops.reduce import mean, moments
-from cornu.shapes import normalize_axes, normalize_axis
+from cornu.shapes import normalize_axes, normalize_axis, public, ranked, same
 
 
 @op(tensors=3)
@@ -21,6 +21,10 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     """
     axis = normalize_axis(axis, x.ndim, "batch_normalization")
     shape = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
+    for name, weight in (("mean", mean), ("variance", variance), ("offset", offset), ("scale", scale)):
+        if weight is not None and hasattr(weight, "shape"):
+            ranked(weight.shape, f"batch_normalization, {name}", 1, 1)
+            same(weight.shape[0], x.shape[axis], f"batch_normalization: {name} has a number for every place of axis {axis} of {public(x.shape)}")
     (x, mean, variance), dtype = settle(x, mean, variance, dtype=canonical(dtypes.to_float(kind(x), kind(mean), kind(variance))))
     factor = rsqrt(add(variance, epsilon))
     if scale is not None:

@@ -203,16 +203,17 @@ def normalize(x, axis=-1, order=2, epsilon=None):
     >>> ops.normalize([[3.0, 4.0]]).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
-    x = cast(x, canonical(dtypes.to_float(kind(x))))
+    dtype = canonical(dtypes.to_float(kind(x)))
+    x = cast(x, "float32" if dtype in ("float16", "bfloat16") else dtype)  # sums of squares leave float16
     epsilon = settings.epsilon() if epsilon is None else epsilon
     axes = tuple(sorted(normalize_axes(axis, x.ndim, "normalize")))
     if order == 2:
-        return multiply(x, p.rsqrt(p.maximum(p.sum(square(_abs(x)), axes, True), epsilon**2)))
+        return cast(multiply(x, p.rsqrt(p.maximum(p.sum(square(_abs(x)), axes, True), epsilon**2))), dtype)
     if order == math.inf:
         size = p.max(_abs(x), axes, True)
     else:
         size = p.power(p.sum(p.power(_abs(x), order), axes, True), 1.0 / order)
-    return divide(x, p.maximum(size, epsilon))
+    return cast(divide(x, p.maximum(size, epsilon)), dtype)
 
 
 # Linear algebra, over the last two axes
@@ -311,7 +312,12 @@ def solve(a, b):
     """The x with `a @ x = b`. Shape: a (..., n, n), b (..., n, k) or (n,)."""
     _matrices(a, "solve", True)
     a, b = _float_pair(a, b)
+    shapes.ranked(b.shape, "solve", 1)
     column = b.ndim == a.ndim - 1
+    shapes.same(
+        a.shape[-1], b.shape[-1 if column or b.ndim < 2 else -2], f"solve: the matrix {shapes.public(a.shape)} and the right side {shapes.public(b.shape)}"
+    )
+    shapes.broadcast(a.shape[:-2], b.shape[: -1 if column else -2], op="solve")
     out = p.solve(a, expand_dims(b, -1) if column else b)
     return p.reshape(out, tuple(out.shape[:-1])) if column else out
 
@@ -321,7 +327,14 @@ def solve_triangular(a, b, lower=False):
     """The x with `a @ x = b`, for a triangular `a`: the upper one unless `lower`."""
     _matrices(a, "solve_triangular", True)
     a, b = _float_pair(a, b)
+    shapes.ranked(b.shape, "solve_triangular", 1)
     column = b.ndim == a.ndim - 1
+    shapes.same(
+        a.shape[-1],
+        b.shape[-1 if column or b.ndim < 2 else -2],
+        f"solve_triangular: the matrix {shapes.public(a.shape)} and the right side {shapes.public(b.shape)}",
+    )
+    shapes.broadcast(a.shape[:-2], b.shape[: -1 if column else -2], op="solve_triangular")
     out = p.triangular_solve(a, expand_dims(b, -1) if column else b, bool(lower))
     return p.reshape(out, tuple(out.shape[:-1])) if column else out
 

@@ -266,8 +266,13 @@ def norm(x, ord=None, axis=None, keepdims=False):
     Raises:
         ValueError: an `ord` that vectors or matrices do not have, or more than two axes.
     """
-    x = cast(x, canonical(dtypes.to_float(kind(x))))
-    axes = normalize_axes(axis, x.ndim, "norm")
+    dtype = canonical(dtypes.to_float(kind(x)))
+    x = cast(x, "float32" if dtype in _HALVES else dtype)  # sums of squares leave float16
+    out = _norm(x, ord, normalize_axes(axis, x.ndim, "norm"), keepdims)
+    return cast(out, dtype) if dtype in _HALVES else out
+
+
+def _norm(x, ord, axes, keepdims):
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return sqrt(sum(square(_abs(x)), axes, keepdims))
     if len(axes) == 1:

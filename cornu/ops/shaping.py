@@ -427,12 +427,14 @@ def _below(x, k):
 @op
 def tril(x, k=0):
     """The last two axes with 0 above the `k`-th diagonal."""
+    shapes.ranked(x.shape, "tril", 2)
     return where(_below(x, k), x, cast(0, kind(x)))
 
 
 @op
 def triu(x, k=0):
     """The last two axes with 0 below the `k`-th diagonal."""
+    shapes.ranked(x.shape, "triu", 2)
     return where(_below(x, k - 1), cast(0, kind(x)), x)
 
 
@@ -480,6 +482,7 @@ def depth_to_space(x, block_size, data_format="channels_last"):
     Shape: (batch, height, width, channels * block_size**2) -> (batch, height * block_size, width * block_size, channels). With
     "channels_first" the channels stand second, and the places of a square follow each other in them.
     """
+    shapes.ranked(x.shape, "depth_to_space", 4, 4)
     b, first = int(block_size), data_format == "channels_first"
     batch, *space, channels = (x.shape[i] for i in ((0, 2, 3, 1) if first else (0, 1, 2, 3)))
     if not unknown(channels) and channels % b**2:
@@ -498,6 +501,7 @@ def space_to_depth(x, block_size, data_format="channels_last"):
 
     Shape: (batch, height, width, channels) -> (batch, height / block_size, width / block_size, channels * block_size**2).
     """
+    shapes.ranked(x.shape, "space_to_depth", 4, 4)
     b, first = int(block_size), data_format == "channels_first"
     batch, *space, channels = (x.shape[i] for i in ((0, 2, 3, 1) if first else (0, 1, 2, 3)))
     if any(not unknown(n) and n % b for n in space):

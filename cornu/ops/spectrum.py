@@ -27,7 +27,13 @@ def _pair(x, op):
         raise ValueError(f"{op}: wanted a pair of tensors (real, imaginary); got {type(x).__name__}.")
     if tuple(x[0].shape) != tuple(x[1].shape):
         raise ValueError(f"{op}: both parts must have one shape; got {shapes.public(x[0].shape)} and {shapes.public(x[1].shape)}.")
+    shapes.ranked(x[0].shape, op, 2 if op.endswith("2") else 1)
     return _complex(*x)
+
+
+def _length(value, name, op):
+    if not unknown(value) and (not hasattr(value, "__index__") or value < 1):
+        raise ValueError(f"{op}: {name} must be a whole number above 0; got {value!r}.")
 
 
 def _parts(x):
@@ -75,6 +81,9 @@ def rfft(x, fft_length=None):
     Args:
         fft_length: the number of places that are transformed; the axis is cut or filled with zeros. All by default.
     """
+    shapes.ranked(x.shape, "rfft", 1)
+    if fft_length is not None:
+        _length(fft_length, "fft_length", "rfft")
     x = cast(x, canonical(dtypes.to_float(kind(x))))
     x = x if fft_length is None else _resized(x, fft_length)
     out = p.fft(_complex(x, p.full(tuple(x.shape), 0, kind(x))))
@@ -85,6 +94,8 @@ def rfft(x, fft_length=None):
 def irfft(x, fft_length=None):
     """The inverse of `rfft`: real numbers, `fft_length` of them (twice the terms less 2 by default)."""
     half = _pair(x, "irfft")
+    if fft_length is not None:
+        _length(fft_length, "fft_length", "irfft")
     length = 2 * (half.shape[-1] - 1) if fft_length is None else fft_length
     terms = length // 2 + 1
     half = half if unknown(terms) else _resized(half, terms)
@@ -107,6 +118,7 @@ def polar(abs_, angle):
 @op
 def view_as_complex(x):
     """Pairs on the last axis as complex numbers. Shape: (..., 2) -> (...)."""
+    shapes.ranked(x.shape, "view_as_complex", 1)
     shapes.same(x.shape[-1], 2, f"view_as_complex: the last axis of {shapes.public(x.shape)} must have the size 2")
     return _complex(p.getitem(x, (..., 0)), p.getitem(x, (..., 1)))
 
@@ -186,7 +198,12 @@ def i0(x):
 @op
 def extract_sequences(x, sequence_length, sequence_stride):
     """Overlapping pieces of the last axis. Shape: (..., samples) -> (..., pieces, sequence_length)."""
+    shapes.ranked(x.shape, "extract_sequences", 1)
+    _length(sequence_length, "sequence_length", "extract_sequences")
+    _length(sequence_stride, "sequence_stride", "extract_sequences")
     samples = x.shape[-1]
+    if not unknown(samples) and sequence_length > samples:
+        raise ValueError(f"extract_sequences: pieces of {sequence_length} are longer than the axis of {samples}.")
     if unknown(samples):
         return shapes.Spec((*x.shape[:-1], shapes.UNKNOWN, sequence_length), x.dtype)
     count = (samples - sequence_length) // sequence_stride + 1
@@ -195,10 +212,10 @@ def extract_sequences(x, sequence_length, sequence_stride):
 
 
 def _frame_window(window, length, fft_length, dtype):
-    """The window as a vector of `fft_length`, zeros around it."""
+    """The window as a vector of `fft_length`, zeros around it; None has none: ones all over, as in Keras."""
     if window is None:
-        values = np.ones(length)
-    elif isinstance(window, str):
+        return np.ones(fft_length, dtype)
+    if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise ValueError(f"stft: window must be 'hann', 'hamming', a vector or None; got {window!r}.")
         a = {"hann": 0.5, "hamming": 0.54}[window]
@@ -223,8 +240,11 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
     Shape: (..., samples) -> (..., pieces, fft_length // 2 + 1) twice.
     """
+    _length(sequence_length, "sequence_length", "stft")
+    _length(sequence_stride, "sequence_stride", "stft")
     if fft_length < sequence_length:
         raise ValueError(f"stft: fft_length is at least sequence_length; got {fft_length} and {sequence_length}.")
+    shapes.ranked(x.shape, "stft", 1)
     x = cast(x, canonical(dtypes.to_float(kind(x))))
     weights = array(_frame_window(window, sequence_length, fft_length, kind(x)))
     if center:

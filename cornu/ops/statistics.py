@@ -122,6 +122,7 @@ def _quantile(x, q, axis, method, keepdims, skip_nan):
 @op
 def corrcoef(x):
     """The correlations of the rows with each other. Shape: (variables, observations) -> (variables, variables)."""
+    shapes.ranked(x.shape, "corrcoef", 1, 2)
     x = cast(x, canonical(dtypes.to_float(kind(x))))
     rows = p.reshape(x, (1, x.shape[0])) if x.ndim == 1 else x
     centred = subtract(rows, mean(rows, -1, keepdims=True))
@@ -141,6 +142,8 @@ def correlate(x1, x2, mode="valid"):
     if mode not in ("valid", "same", "full"):
         raise ValueError(f"correlate: mode must be 'valid', 'same' or 'full'; got {mode!r}.")
     (x1, x2), _ = settle(x1, x2, dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
+    for x in (x1, x2):
+        shapes.ranked(x.shape, "correlate", 1, 1)
     swapped = not unknown(x1.shape[0]) and not unknown(x2.shape[0]) and x1.shape[0] < x2.shape[0]
     if swapped:
         x1, x2 = x2, x1
@@ -187,6 +190,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 @op
 def vander(x, N=None, increasing=False):
     """The powers of each element of a vector as rows, N of them, the highest first unless `increasing`."""
+    shapes.ranked(x.shape, "vander", 1, 1)
     count = x.shape[0] if N is None else N
     if unknown(count):
         return shapes.Spec((count, count), kind(x))

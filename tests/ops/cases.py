@@ -456,5 +456,6 @@ def everywhere():
     for path in sorted(pathlib.Path(__file__).parent.glob("test_*.py")):
         module = importlib.import_module(f"tests.ops.{path.stem}")
         place = getattr(module, "PLACE", "")
-        found |= {f"{place}{name}": rows for name, rows in getattr(module, "ROWS", {}).items()}
+        for name, rows in getattr(module, "ROWS", {}).items():
+            found[f"{place}{name}"] = [*found.get(f"{place}{name}", ()), *rows]
     return found
