@@ -35,8 +35,14 @@ class Merge(Layer, abstract=True):
         return [x if x.ndim == most else ops.reshape(x, (x.shape[0], *(1,) * (most - x.ndim), *x.shape[1:])) for x in inputs]
 
     def compute_mask(self, inputs, previous_mask=None):
-        found = [m for m in previous_mask or () if m is not None]
-        return functools.reduce(ops.logical_and, found) if found else None
+        """A place counts where it counts in any of the tensors; no mask where one of them has none."""
+        found = list(previous_mask or ())
+        return functools.reduce(ops.logical_or, found) if found and all(m is not None for m in found) else None
+
+
+def _to_rank(mask, rank):
+    """`mask` with as many axes, by axes of size 1 at its end."""
+    return mask if len(mask.shape) >= rank else ops.expand_dims(mask, axis=list(range(len(mask.shape), rank)))
 
 
 class Add(Merge):
@@ -54,7 +60,16 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of a list of tensors, element by element."""
+    """The product of a list of tensors, element by element; a masked place counts as 1, or as 0 where all are masked."""
+
+    def call(self, inputs, mask=None):
+        found = list(mask or ())
+        if not any(m is not None for m in found):
+            return super().call(inputs)
+        inputs = [x if m is None else ops.where(_to_rank(m, x.ndim), x, 1.0) for x, m in zip(inputs, found)]
+        product = super().call(inputs)
+        anywhere = self.compute_mask(inputs, found)
+        return product if anywhere is None else ops.where(_to_rank(anywhere, product.ndim), product, 0.0)
 
     def merge(self, x, y):
         return ops.multiply(x, y)
@@ -113,10 +128,8 @@ class Concatenate(Merge):
             return None
         parts = []
         for x, mask in zip(inputs, previous_mask):
-            if mask is None:
-                parts.append(ops.ones_like(x, dtype="bool"))
-            else:
-                parts.append(ops.broadcast_to(ops.expand_dims(mask, -1), x.shape) if mask.ndim < x.ndim else mask)
+            everywhere = ops.ones_like(x, dtype="bool")
+            parts.append(everywhere if mask is None else ops.logical_and(everywhere, _to_rank(mask, len(x.shape))))
         return ops.all(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 

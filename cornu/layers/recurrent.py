@@ -445,7 +445,7 @@ class RNN(Layer):
         steps = tree.flatten(xs)[0].shape[0]
         if mask is not None:
             mask = ops.cast(mask, "bool")
-            mask = ops.expand_dims(time_first(mask), -1) if mask.ndim == 2 else time_first(mask)
+            mask = time_first(mask)
         if self.go_backwards:
             xs = tree.map_structure(lambda x: ops.flip(x, axis=0), xs)
             mask = None if mask is None else ops.flip(mask, axis=0)
@@ -457,9 +457,10 @@ class RNN(Layer):
             output, new = tree.map_structure(lambda y: ops.cast(y, self.compute_dtype), step(x, states))  # a cell may compute in another type
             if here is not None:
                 held = ops.zeros_like(output) if self.zero_output_for_mask else previous
-                shown = ops.where(here, output, held)
-                new = tree.map_structure(lambda a, b: ops.where(here, a, b), list(new), list(states))
-                previous = ops.where(here, output, previous) if self.zero_output_for_mask else shown
+                choose = lambda a, b: ops.where(ops.expand_dims(here, axis=list(range(here.ndim, a.ndim))), a, b)
+                shown = choose(output, held)
+                new = tree.map_structure(choose, list(new), list(states))
+                previous = choose(output, previous) if self.zero_output_for_mask else shown
             else:
                 shown = previous = output
             new = tree.pack_sequence_as(states, tree.flatten(new))
