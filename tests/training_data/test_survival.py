@@ -244,3 +244,35 @@ def test_own_callbacks_go_on(tmp_path):
         trained(None, Counting(), callbacks.BackupAndRestore(tmp_path), KillAt(2, 0))
     trained(None, counting, callbacks.BackupAndRestore(tmp_path))
     assert counting.seen == 3
+
+
+def test_told_to_end_within_a_program_of_many_steps(tmp_path):
+    """On JAX one call makes many steps; training ends between two calls, and goes on from there bit for bit."""
+
+    class Tell(callbacks.Callback):
+        told = None
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_steps(self, done, total, logs=None):
+            if self.epoch == 1 and self.told is None and done > 20:
+                self.told = done
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    backends.load("jax")
+    x = np.random.default_rng(0).random((4000, 5)).astype("float32")
+
+    def run(*given):
+        model = fresh()
+        history = model.fit(x, x.sum(1, keepdims=True), batch_size=4, epochs=3, verbose=0, callbacks=list(given), resume=tmp_path if given else None)
+        return state(model), history.history
+
+    tell, wanted = Tell(), run()
+    with pytest.raises(SystemExit):
+        run(tell)
+    assert checkpoint.read(tmp_path)["epoch"] == 1 and checkpoint.read(tmp_path)["batch"] == tell.told > 20
+    found = run(callbacks.Callback())
+    assert found[1] == wanted[1]
+    for ours, theirs in zip(found[0], wanted[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
