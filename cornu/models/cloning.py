@@ -4,13 +4,16 @@ import json
 
 from cornu import serialization, tree
 from cornu.layers.input_layer import InputLayer
+from cornu.metrics.metric import Metric
 from cornu.models.model import Functional, Model
 from cornu.models.sequential import Sequential
-from cornu.symbolic import run_graph
+from cornu.optimizers import Optimizer
+from cornu.symbolic import KerasTensor, run_graph
+from cornu.training.trainer import Trainer
 
 
 def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False, **kwargs):
-    """A model of the same layers with new weights.
+    """A model of the same layers with new weights, compiled as the model is.
 
     Args:
         model: a Sequential or Functional model; a subclassed one is made again from its config.
@@ -21,9 +24,34 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
 
     Returns:
         The new model.
+
+    Raises:
+        TypeError: `model` is no model.
+        ValueError: `input_tensors` are not one symbolic tensor for each input; arguments that this kind of model has no use for.
     """
     if kwargs:
         raise TypeError(f"clone_model has no argument {next(iter(kwargs))!r}.")
+    if not isinstance(model, Model):
+        raise TypeError(f"clone_model: wanted a model; got {type(model).__name__}.")
+    if call_function is not None and (isinstance(model, Sequential) or model._function is None):
+        raise ValueError(f'clone_model: call_function is for functional models, whose layers are called; "{model.name}" is a {type(model).__name__}.')
+    for tensor in tree.flatten(input_tensors):
+        if tensor is not None and not isinstance(tensor, KerasTensor):
+            raise ValueError(f"clone_model: input_tensors must be symbolic, as Input gives; got {type(tensor).__name__}.")
+    if input_tensors is not None and model._function is not None and len(tree.flatten(input_tensors)) != len(model.inputs):
+        raise ValueError(f'clone_model: "{model.name}" has {len(model.inputs)} inputs; input_tensors has {len(tree.flatten(input_tensors))}.')
+    made = _copied(model, input_tensors, clone_function, call_function, recursive)
+    if model.compiled and not made.compiled and type(made).compile is Trainer.compile:
+        made.compile(**{name: tree.map_structure(_fresh, value) for name, value in model._training.config.items()})
+    return made
+
+
+def _fresh(value):
+    """Something that `compile` takes, without what training left in it."""
+    return type(value).from_config(value.get_config()) if isinstance(value, (Optimizer, Metric)) else value
+
+
+def _copied(model, input_tensors, clone_function, call_function, recursive):
     copy = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
 
     def copy_layer(layer):

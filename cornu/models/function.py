@@ -27,6 +27,7 @@ class Function(Operation):
     {'twice': (5, 2)}
     """
 
+    inputs = outputs = operations = ()
     exact = True  # whether data must have the sizes of the symbolic inputs, or only as many axes
 
     def __init__(self, inputs, outputs, name=None):

@@ -17,20 +17,37 @@ _CLASSES = {  # op -> class, where it is not the op's name in camel case
     "batch_normalization": "BatchNorm",
     "layer_normalization": "LayerNorm",
     "rms_normalization": "RMSNorm",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "hsv_to_rgb": "HSVToRGB",
+    "extract_patches_3d": "ExtractPatches3D",
+    "cdist": "CDist",
+    **{name: name.upper() for name in ("ssim", "psnr", "fft", "fft2", "ifft2", "rfft", "irfft", "stft", "istft")},
+    **{f"ctc_{what}": f"CTC{what.capitalize()}" for what in ("loss", "decode")},
 }
 _MODULES = {  # the rest is in "numpy"
     "nn": "relu relu6 sigmoid softplus softsign silu gelu elu selu leaky_relu hard_sigmoid hard_silu hard_tanh softmax log_softmax log_sigmoid celu glu mish "
     "tanh_shrink hard_shrink soft_shrink sparse_plus sparse_sigmoid threshold squareplus sparsemax one_hot multi_hot normalize rms_normalization layer_normalization "
     "batch_normalization moments conv depthwise_conv separable_conv conv_transpose max_pool average_pool adaptive_average_pool adaptive_max_pool unfold "
-    "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy dot_product_attention depth_to_space space_to_depth",
-    "math": "logsumexp rsqrt erf erfinv top_k in_top_k segment_sum segment_max segment_min segment_prod",
-    "linalg": "norm det inv cholesky cholesky_inverse qr svd eigh solve solve_triangular lstsq slogdet logdet pinv",
+    "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy dot_product_attention depth_to_space space_to_depth "
+    "fold psnr ctc_loss ctc_decode",
+    "image": "affine_transform crop_images elastic_transform extract_patches extract_patches_3d gaussian_blur hsv_to_rgb map_coordinates pad_images "
+    "perspective_transform resize rgb_to_grayscale rgb_to_hsv scale_and_translate sobel_edges ssim",
+    "math": "fft fft2 ifft2 rfft irfft stft istft extract_sequences cdist logdet logsumexp rsqrt erf erfinv top_k in_top_k segment_sum segment_max segment_min segment_prod",
+    "linalg": "norm det inv cholesky cholesky_inverse qr svd eigh solve solve_triangular lstsq slogdet pinv eig lu_factor",
     "core": "cast stop_gradient slice slice_update scatter scatter_update unstack",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 _OPERANDS = {  # parameters that stand among the arguments of a node; by default the first, and `x1`, `x2`
     "get_item": "x key",
     "take": "x indices",
+    "affine_transform": "images transform",
+    "perspective_transform": "images start_points end_points",
+    "map_coordinates": "inputs coordinates",
+    "ssim": "image1 image2",
+    "cdist": "x y",
+    "ctc_loss": "target output target_length output_length",
+    "ctc_decode": "inputs sequence_lengths",
     "take_along_axis": "x indices",
     "full_like": "x fill_value",
     "where": "condition x1 x2",

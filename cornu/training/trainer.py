@@ -41,11 +41,11 @@ class Trainer:
     loss = None
     history = None
     stop_training = False
+    run_eagerly, steps_per_execution, jit_compile = False, 1, True
     train_function = test_function = predict_function = None
 
     def __init__(self):
         self._training = Training()
-        self.run_eagerly, self.steps_per_execution, self.jit_compile = False, 1, True
 
     # -- compile --------------------------------------------------------------------------------------------------------------------
 

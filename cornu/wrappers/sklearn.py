@@ -84,9 +84,7 @@ class Estimator(*_BASES):
             if self.model_kwargs:
                 raise ValueError(f"{type(self).__name__}: model_kwargs are for a function; `model` is a model. Give model=function, or leave them out.")
             _check_compiled(self.model, type(self).__name__)
-            model = clone_model(self.model)
-            model.compile_from_config(self.model.get_compile_config())
-            return model
+            return clone_model(self.model)
         if not callable(self.model):
             raise TypeError(f"{type(self).__name__}: `model` must be a compiled model, or a function of (X, y) that gives one; got {self.model!r}.")
         model = self.model(X, y, **(self.model_kwargs or {}))

@@ -70,6 +70,38 @@ def test_outputs_in_dictionaries_have_keras_order():
     assert found == wanted
 
 
+def test_copies_are_compiled_as_the_model_is():
+    i = Input((4,))
+    inner = Sequential([Input((4,)), layers.Dense(3, name="inside")], name="inner")
+    model = Model(i, layers.Dense(1, name="last")(inner(i)))
+    assert not keras.models.clone_model(model).compiled
+    model.compile(keras.optimizers.SGD(0.5), lambda y, y_pred: ops.mean(ops.abs(y - y_pred)), metrics=["mae"])
+    copy = keras.models.clone_model(model)
+    assert copy.compiled and copy.optimizer is not model.optimizer and float(copy.optimizer.learning_rate.numpy()) == 0.5
+    assert list(copy.fit(X, X[:, :1], verbose=0).history) == ["loss", "mae"]
+    seen, calls = [], []
+    keras.models.clone_model(model, clone_function=lambda layer: seen.append(layer.name) or type(layer).from_config(layer.get_config()), recursive=True)
+    keras.models.clone_model(model, call_function=lambda layer, *args: calls.append(layer.name) or layer(*args))
+    assert seen == ["inside", "last"] and calls == ["inner", "last"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ((3,), TypeError, "wanted a model; got int"),
+        (("model", X), ValueError, "input_tensors must be symbolic"),
+        (("model", [KerasTensor((None, 4))] * 2), ValueError, "has 1 inputs; input_tensors has 2"),
+        (("stack", None, None, lambda layer, *a: layer(*a)), ValueError, "call_function is for functional models"),
+    ],
+)
+def test_what_cannot_be_copied(arguments, error, said):
+    i = Input((4,))
+    models = {"model": Model(i, layers.Dense(1)(i)), "stack": Sequential([Input((4,)), layers.Dense(1)])}
+    first, *rest = arguments
+    with pytest.raises(error, match=said):
+        keras.models.clone_model(models.get(first, first), *rest)
+
+
 def test_each_output_meets_its_own_targets():
     i = Input((4,))
     model = Model(i, {"z": layers.Dense(1, name="z")(i), "a": layers.Dense(1, name="a")(i)})
