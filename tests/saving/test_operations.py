@@ -29,6 +29,9 @@ ops.dot_product_attention(ops.expand_dims(x, 2), ops.expand_dims(x, 2), ops.expa
 ops.reshape(x, (ops.shape(x)[0], 24))|ops.hard_shrink(x, 0.3)|ops.celu(x, 0.5)|ops.glu(x, axis=1)|ops.diagonal(x, axis1=1, axis2=2)|ops.tril(x, 1)|ops.round(x, 1)|ops.moments(x, axes=[1])[0]
 ops.average(x, axis=1)|ops.vstack([x, y])|ops.hstack([x, y])|ops.unstack(x, axis=1)[2]|ops.matmul(x, ops.swapaxes(y, 1, 2))|ops.arctan2(x, 2.0)|ops.power(2.0, x)|ops.layer_normalization(x, axis=1)
 ops.depthwise_conv(x, np.ones((3, 6, 1), "float32"))|ops.searchsorted(np.arange(4.0, dtype="float32"), x[0, 0])|ops.broadcast_to(x[:, :1], (3, 4, 6))|ops.multi_hot(ops.cast(x[..., 0] > 0, "int32"), 5)
+ops.image.resize(ops.expand_dims(x, -1), (3, 5), "bicubic")|ops.image.affine_transform(ops.expand_dims(x, -1), np.array([[1, 0, 1, 0, 1, 0, 0, 0]] * 3, "float32"))|ops.image.sobel_edges(ops.expand_dims(x, -1))
+ops.image.ssim(ops.expand_dims(x, -1), ops.expand_dims(y, -1), filter_size=3)|ops.image.crop_images(ops.expand_dims(x, -1), 1, 1, 1, 1)|ops.image.rgb_to_grayscale(x[..., None, :3])|ops.lu_factor(x)[0]
+ops.stft(x, 4, 2, 4)[0]|ops.rfft(x)[1]|ops.irfft(ops.rfft(x))|ops.cdist(x, y)|ops.psnr(x, y, 1.0)|ops.view(x, "int32")|ops.ctc_decode(x, ops.cast(ops.ones_like(x[:, 0, 0]), "int32"))[1]
 """
 CALLS = [*(f"ops.{n}(x)" for n in _UNARY), *(f"ops.{n}(x, y)" for n in _BINARY), *(c.strip() for c in _CALLS.replace("\n", "|").split("|") if c.strip())]
 
