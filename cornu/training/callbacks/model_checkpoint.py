@@ -20,7 +20,7 @@ class Saver(MonitorCallback):
         self._last_batch = -1
 
     def _save(self, epoch, batch, logs):
-        raise NotImplementedError
+        """Save the state of now; `batch` is None at the end of an epoch."""
 
     def listens_to_batches(self, mode="train"):
         return mode == "train" and self.save_freq != "epoch"
