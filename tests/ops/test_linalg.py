@@ -131,7 +131,7 @@ def test_of_names():
         (lambda: ops.lu_factor(np.ones(3)), "lu_factor: wanted matrices on the last two axes; got the shape (3,)"),
         (lambda: ops.qr(TALL, "full"), "qr: mode must be 'reduced' or 'complete'; got 'full'"),
         (lambda: ops.solve(SQUARE, draw((2, 4, 1))), "solve: "),
-        (lambda: ops.solve(Spec((None, 3, 3)), Spec((None, 4, 1))), "solve: the matrix and the right side"),
+        (lambda: ops.solve(Spec((None, 3, 3)), Spec((None, 4, 1))), "the sizes 3 and 4 differ"),
         (lambda: ops.view(np.ones((2, 3), "uint8"), "int32"), "view: int32 needs a last axis that is a multiple of 4, of uint8; got (2, 3)"),
         (lambda: ops.view(np.uint8(3), "int32"), "view: int32 needs a last axis"),
         (lambda: ops.view(np.ones(3), "number"), "dtype"),
