@@ -1,6 +1,7 @@
 """Layers that make one tensor of several."""
 
 import functools
+import math
 
 from cornu import ops, shapes
 from cornu.layers.layer import Layer
@@ -59,20 +60,31 @@ class Subtract(Merge):
         return ops.subtract(x, y)
 
 
-class Multiply(Merge):
-    """The product of a list of tensors, element by element; a masked place counts as 1, or as 0 where all are masked."""
+class _OfReal(Merge, abstract=True):
+    """A merge in which a masked place counts as `neutral`, and as `blank` gives it where all are masked."""
+
+    neutral = 1.0
+
+    def blank(self, inputs):
+        return self._aligned(inputs)[0]
 
     def call(self, inputs, mask=None):
         found = list(mask or ())
         if not any(m is not None for m in found):
             return super().call(inputs)
-        inputs = [x if m is None else ops.where(_to_rank(m, x.ndim), x, 1.0) for x, m in zip(inputs, found)]
-        product = super().call(inputs)
-        anywhere = self.compute_mask(inputs, found)
-        return product if anywhere is None else ops.where(_to_rank(anywhere, product.ndim), product, 0.0)
+        real = [x if m is None else ops.where(_to_rank(m, x.ndim), x, self.neutral) for x, m in zip(inputs, found)]
+        merged, anywhere = super().call(real), self.compute_mask(inputs, found)
+        return merged if anywhere is None else ops.where(_to_rank(anywhere, merged.ndim), merged, self.blank(inputs))
+
+
+class Multiply(_OfReal):
+    """The product of a list of tensors, element by element; a masked place counts as 1, or as 0 where all are masked."""
 
     def merge(self, x, y):
         return ops.multiply(x, y)
+
+    def blank(self, inputs):
+        return 0.0
 
 
 class Average(Merge):
@@ -85,15 +97,19 @@ class Average(Merge):
         return ops.divide(super().call(inputs), len(inputs))
 
 
-class Maximum(Merge):
-    """The larger of a list of tensors, element by element."""
+class Maximum(_OfReal):
+    """The larger of a list of tensors, element by element; a masked place does not count; where all are masked it is that of the first."""
+
+    neutral = -math.inf
 
     def merge(self, x, y):
         return ops.maximum(x, y)
 
 
-class Minimum(Merge):
-    """The smaller of a list of tensors, element by element."""
+class Minimum(_OfReal):
+    """The smaller of a list of tensors, element by element; a masked place does not count; where all are masked it is that of the first."""
+
+    neutral = math.inf
 
     def merge(self, x, y):
         return ops.minimum(x, y)
@@ -130,7 +146,7 @@ class Concatenate(Merge):
         for x, mask in zip(inputs, previous_mask):
             everywhere = ops.ones_like(x, dtype="bool")
             parts.append(everywhere if mask is None else ops.logical_and(everywhere, _to_rank(mask, len(x.shape))))
-        return ops.all(ops.concatenate(parts, axis=self.axis), axis=-1)
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 
 class Dot(Merge):

@@ -11,7 +11,8 @@ from cornu import backends, layers, scopes, tree
 from cornu.masks import get_mask
 from tests import oracle
 
-CASES = (  # `x` is a masked sequence (2, 5, 3), `z` another one with a mask of its own, `n` one without a mask, `i` whole numbers (2, 5)
+MERGES = ("Add", "Average", "Subtract", "Multiply", "Maximum", "Minimum", "Concatenate")
+CASES = (  # `x` is a masked sequence (2, 5, 3), `z` another one with a mask of its own, `n` one without a mask, `i` and `j` whole numbers (2, 5)
     "layers.Masking(0.5)(x)",
     "layers.Identity()(x)",
     "layers.Dense(2)(x)",
@@ -72,7 +73,7 @@ CASES = (  # `x` is a masked sequence (2, 5, 3), `z` another one with a mask of 
     "layers.Embedding(4, 2, mask_zero=True)(i)",
     "layers.Embedding(4, 2)(i)",
     "layers.LSTM(2)(layers.Embedding(4, 2, mask_zero=True)(i))",
-    "layers.Lambda(abs)(x)",
+    *(f"layers.{name}()([layers.Embedding(4, 2, mask_zero=True)(i), layers.Embedding(4, 2, mask_zero=True)(j)])" for name in MERGES),
 )
 SNIPPET = """
 import warnings
@@ -80,10 +81,10 @@ warnings.simplefilter("ignore")
 layers = keras.layers
 
 def answer(expression):
-    named = [keras.Input((5, 3)), keras.Input((5, 3)), keras.Input((5, 3)), keras.Input((5,), dtype="int32")]
-    x, z, n, i = named
+    named = [keras.Input((5, 3)), keras.Input((5, 3)), keras.Input((5, 3)), keras.Input((5,), dtype="int32"), keras.Input((5,), dtype="int32")]
+    x, z, n, i, j = named
     x, z = layers.Masking()(x), layers.Masking()(z)
-    y = keras.tree.flatten(eval(expression, {"layers": layers, "x": x, "z": z, "n": n, "i": i}))
+    y = keras.tree.flatten(eval(expression, {"layers": layers, "x": x, "z": z, "n": n, "i": i, "j": j}))
     masks = [getattr(t, "_keras_mask", None) for t in y]
     model = keras.Model(named, [*y, *(m for m in masks if m is not None)])
     rng = np.random.default_rng(3)
@@ -104,7 +105,7 @@ def given():
     rng = np.random.default_rng(2)
     x, z, n = (rng.normal(size=(2, 5, 3)).astype("float32") for _ in range(3))
     x[0, 3:], x[1, 1], z[0, 4:], z[1, :2] = 0, 0, 0, 0
-    return [x, z, n, np.array([[1, 2, 0, 3, 0], [0, 1, 1, 2, 3]], "int32")]
+    return [x, z, n, *(np.array(whole, "int32") for whole in ([[1, 2, 0, 3, 0], [0, 1, 1, 2, 3]], [[2, 0, 0, 1, 3], [3, 0, 1, 0, 2]]))]
 
 
 @functools.cache
@@ -118,12 +119,12 @@ def test_masks(expression):
     assert not isinstance(wanted, str), wanted
     backends.load("numpy")
     scopes.reset_names()
-    named = [layers.Input((5, 3)), layers.Input((5, 3)), layers.Input((5, 3)), layers.Input((5,), dtype="int32")]
-    x, z, n, i = named
+    named = [layers.Input((5, 3)), layers.Input((5, 3)), layers.Input((5, 3)), layers.Input((5,), dtype="int32"), layers.Input((5,), dtype="int32")]
+    x, z, n, i, j = named
     x, z = layers.Masking()(x), layers.Masking()(z)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        y = tree.flatten(eval(expression, {"layers": layers, "x": x, "z": z, "n": n, "i": i}))
+        y = tree.flatten(eval(expression, {"layers": layers, "x": x, "z": z, "n": n, "i": i, "j": j}))
         masks = [get_mask(t) for t in y]
         assert [m is not None for m in masks] == wanted[1]
         model = cornu.Model(named, [*y, *(m for m in masks if m is not None)])
