@@ -5,6 +5,7 @@
 #   make check   format, lint, types, imports, fast tests: under a minute
 #   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
 #   make ops     what is checked of every op, in a table
+#   make layers  what is checked of every layer, as a table
 #   make lines   lines per folder
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check types quick bench ops format lines clean
+.PHONY: demo test check types quick bench ops format layers lines clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
@@ -47,6 +48,9 @@ bench: $(VENV)/.tools $(ORACLE)/.installed
 
 ops: $(VENV)/.tools $(ORACLE)/.installed
 	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/ops_table.py
+
+layers: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/walk_table.py tests/layers
 
 lines:
 	$(PYTHON) tools/lines.py
