@@ -65,6 +65,9 @@ def relu6(x):
 def leaky_relu(x, negative_slope=0.2):
     """`x` where it is positive, `negative_slope * x` elsewhere.
 
+    >>> [round(x, 4) for x in ops.leaky_relu([-1.0, 2.0]).tolist()]
+    [-0.2, 2.0]
+
     Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
     """
     x = _float(x)
@@ -74,6 +77,9 @@ def leaky_relu(x, negative_slope=0.2):
 @op
 def elu(x, alpha=1.0):
     """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    >>> [round(x, 4) for x in ops.elu([-1.0, 2.0]).tolist()]
+    [-0.6321, 2.0]
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
     """
@@ -85,6 +91,9 @@ def elu(x, alpha=1.0):
 def celu(x, alpha=1.0):
     """`x` where it is positive, `alpha * (exp(x / alpha) - 1)` elsewhere.
 
+    >>> [round(x, 4) for x in ops.celu([-1.0, 2.0]).tolist()]
+    [-0.6321, 2.0]
+
     Source: Barron, "Continuously Differentiable Exponential Linear Units", 2017.
     """
     x = _float(x)
@@ -94,6 +103,9 @@ def celu(x, alpha=1.0):
 @op
 def selu(x):
     """`elu` with the slope and the scale that keep mean 0 and variance 1 from layer to layer.
+
+    >>> [round(x, 4) for x in ops.selu([-1.0, 2.0]).tolist()]
+    [-1.1113, 2.1014]
 
     Source: Klambauer et al., "Self-Normalizing Neural Networks", 2017.
     """
@@ -106,6 +118,9 @@ def gelu(x, approximate=True):
 
     Args:
         approximate: whether that share is computed by a tanh, off by less than 0.001, or by `erf`.
+
+    >>> [round(x, 4) for x in ops.gelu([-1.0, 2.0]).tolist()]
+    [-0.1588, 1.9546]
 
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
     """
@@ -121,6 +136,9 @@ def gelu(x, approximate=True):
 def silu(x):
     """`x * sigmoid(x)`, also called swish.
 
+    >>> [round(x, 4) for x in ops.silu([-1.0, 2.0]).tolist()]
+    [-0.2689, 1.7616]
+
     Source: Ramachandran et al., "Searching for Activation Functions", 2017.
     """
     x = _float(x)
@@ -132,21 +150,33 @@ swish = silu
 
 @op
 def softplus(x):
-    """`log(1 + exp(x))`, without overflow."""
+    """`log(1 + exp(x))`, without overflow.
+
+    >>> [round(x, 4) for x in ops.softplus([-1.0, 2.0]).tolist()]
+    [0.3133, 2.1269]
+    """
     x = _float(x)
     return add(maximum(x, 0), log1p(exp(negative(abs(x)))))
 
 
 @op
 def softsign(x):
-    """`x / (1 + |x|)`, from -1 to 1."""
+    """`x / (1 + |x|)`, from -1 to 1.
+
+    >>> ops.softsign([-1.0, 3.0]).tolist()
+    [-0.5, 0.75]
+    """
     x = _float(x)
     return divide(x, add(abs(x), 1.0))
 
 
 @op
 def log_sigmoid(x):
-    """`log(sigmoid(x))`, without overflow."""
+    """`log(sigmoid(x))`, without overflow.
+
+    >>> [round(x, 4) for x in ops.log_sigmoid([-1.0, 2.0]).tolist()]
+    [-1.3133, -0.1269]
+    """
     return negative(softplus(negative(_float(x))))
 
 
@@ -162,7 +192,11 @@ def mish(x):
 
 @op
 def hard_sigmoid(x):
-    """`x / 6 + 0.5`, clipped to the range 0 to 1."""
+    """`x / 6 + 0.5`, clipped to the range 0 to 1.
+
+    >>> ops.hard_sigmoid([-4.0, 0.0, 4.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
     x = _float(x)
     return minimum(maximum(add(divide(x, 6.0), 0.5), 0.0), 1.0)
 
@@ -170,6 +204,9 @@ def hard_sigmoid(x):
 @op
 def hard_silu(x):
     """`x * hard_sigmoid(x)`, also called hard swish.
+
+    >>> ops.hard_silu([-4.0, 0.0, 4.0]).tolist()
+    [-0.0, 0.0, 4.0]
 
     Source: Howard et al., "Searching for MobileNetV3", 2019.
     """
@@ -183,40 +220,63 @@ OPS.update(swish=silu, hard_swish=hard_silu)
 
 @op
 def hard_tanh(x):
-    """Clip each element to the range -1 to 1."""
+    """Clip each element to the range -1 to 1.
+
+    >>> ops.hard_tanh([-3.0, 0.5, 2.0]).tolist()
+    [-1.0, 0.5, 1.0]
+    """
     return clip(x, -1, 1)
 
 
 @op
 def tanh_shrink(x):
-    """`x - tanh(x)`."""
+    """`x - tanh(x)`.
+
+    >>> [round(x, 4) for x in ops.tanh_shrink([-1.0, 2.0]).tolist()]
+    [-0.2384, 1.036]
+    """
     x = _float(x)
     return subtract(x, tanh(x))
 
 
 @op
 def hard_shrink(x, threshold=0.5):
-    """`x` where it is further from 0 than `threshold`, 0 elsewhere."""
+    """`x` where it is further from 0 than `threshold`, 0 elsewhere.
+
+    >>> ops.hard_shrink([-0.2, 2.0]).tolist()
+    [0.0, 2.0]
+    """
     x = _float(x)
     return where(greater(abs(x), threshold), x, 0)
 
 
 @op
 def soft_shrink(x, threshold=0.5):
-    """`x` moved towards 0 by `threshold`; 0 where it is no further from 0 than that."""
+    """`x` moved towards 0 by `threshold`; 0 where it is no further from 0 than that.
+
+    >>> ops.soft_shrink([-0.2, 2.0]).tolist()
+    [-0.0, 1.5]
+    """
     x = _float(x)
     return multiply(sign(x), maximum(subtract(abs(x), threshold), 0))
 
 
 @op
 def threshold(x, threshold, default_value):
-    """`x` where it is above `threshold`, `default_value` elsewhere."""
+    """`x` where it is above `threshold`, `default_value` elsewhere.
+
+    >>> ops.threshold([0.5, 2.0], 1.0, 0.0).tolist()
+    [0.0, 2.0]
+    """
     return where(greater(x, threshold), x, default_value)
 
 
 @op
 def squareplus(x, b=4):
     """`(x + sqrt(x**2 + b)) / 2`, a smooth `relu`.
+
+    >>> ops.squareplus([0.0]).tolist()
+    [1.0]
 
     Source: Barron, "Squareplus: A Softplus-Like Algebraic Rectifier", 2021.
     """
@@ -226,20 +286,31 @@ def squareplus(x, b=4):
 
 @op
 def sparse_plus(x):
-    """0 below -1, `x` above 1, `(x + 1)**2 / 4` between them."""
+    """0 below -1, `x` above 1, `(x + 1)**2 / 4` between them.
+
+    >>> ops.sparse_plus([-2.0, 0.0, 2.0]).tolist()
+    [0.0, 0.25, 2.0]
+    """
     x = _float(x)
     return where(less_equal(x, -1), 0.0, where(less(x, 1), multiply(square(add(x, 1.0)), 0.25), x))
 
 
 @op
 def sparse_sigmoid(x):
-    """0 below -1, 1 above 1, `(x + 1) / 2` between them."""
+    """0 below -1, 1 above 1, `(x + 1) / 2` between them.
+
+    >>> ops.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
     return minimum(maximum(multiply(add(_float(x), 1.0), 0.5), 0.0), 1.0)
 
 
 @op
 def glu(x, axis=-1):
     """One half of `axis` times the sigmoid of the other. Shape: the size of `axis` is halved.
+
+    >>> ops.glu([2.0, 0.0]).tolist()
+    [1.0]
 
     Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2016.
     """
@@ -271,7 +342,11 @@ def softmax(x, axis=-1):
 
 @op
 def log_softmax(x, axis=-1):
-    """`log(softmax(x))`, without overflow."""
+    """`log(softmax(x))`, without overflow.
+
+    >>> [round(x, 4) for x in ops.log_softmax([0.0, 0.0]).tolist()]
+    [-0.6931, -0.6931]
+    """
     shifted, axes = _shifted(x, axis, "log_softmax")
     return subtract(shifted, p.log(p.sum(exp(shifted), axes, True)))
 
@@ -279,6 +354,9 @@ def log_softmax(x, axis=-1):
 @op
 def sparsemax(x, axis=-1):
     """The point of the probability simplex nearest to `x`: as `softmax`, with exact zeros.
+
+    >>> ops.sparsemax([2.0, 0.0]).tolist()
+    [1.0, 0.0]
 
     Source: Martins and Astudillo, "From Softmax to Sparsemax", 2016.
     """

@@ -31,6 +31,9 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     Shape: query (batch, queries, heads, depth), key and value (batch, keys, key heads, depth) -> (batch, queries, heads, depth); the heads
     are a multiple of the key heads.
 
+    >>> ops.dot_product_attention(ops.ones((1, 2, 1, 4)), ops.ones((1, 3, 1, 4)), ops.ones((1, 3, 1, 4))).shape
+    (1, 2, 1, 4)
+
     Raises:
         ValueError: `flash_attention` where there is no such kernel, or shapes that do not fit.
 

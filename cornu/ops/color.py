@@ -16,6 +16,9 @@ from cornu.ops.shaping import expand_dims, moveaxis
 def rgb_to_grayscale(images, data_format=None):
     """Brightness of red, green and blue: 0.2989 R + 0.587 G + 0.114 B, on one channel.
 
+    >>> ops.image.rgb_to_grayscale(ops.ones((2, 2, 3))).shape
+    (2, 2, 1)
+
     Source: ITU-R BT.601.
     """
     *_, channels = space(images, data_format, "rgb_to_grayscale")
@@ -38,6 +41,9 @@ def _channels(images, data_format, op):
 def rgb_to_hsv(images, data_format=None):
     """Red, green, blue to hue, saturation, value; all from 0 to 1 (hue in turns).
 
+    >>> ops.image.rgb_to_hsv([[[1.0, 1.0, 1.0]]]).tolist()
+    [[[0.0, 0.0, 1.0]]]
+
     Source: Smith, "Color Gamut Transform Pairs", 1978.
     """
     (r, g, b), join = _channels(images, data_format, "rgb_to_hsv")
@@ -54,7 +60,11 @@ def rgb_to_hsv(images, data_format=None):
 
 @op
 def hsv_to_rgb(images, data_format=None):
-    """Hue, saturation, value to red, green, blue; all from 0 to 1 (hue in turns)."""
+    """Hue, saturation, value to red, green, blue; all from 0 to 1 (hue in turns).
+
+    >>> ops.image.hsv_to_rgb([[[0.0, 0.0, 1.0]]]).tolist()
+    [[[1.0, 1.0, 1.0]]]
+    """
     (hue, saturation, value), join = _channels(images, data_format, "hsv_to_rgb")
 
     def part(shift):

@@ -64,7 +64,11 @@ def _branch(pred, true_fn, false_fn):
 
 @op(tensors=0)
 def switch(index, branches, *operands):
-    """What the branch of the number `index` gives for `operands`; a number out of range counts as the nearest in range."""
+    """What the branch of the number `index` gives for `operands`; a number out of range counts as the nearest in range.
+
+    >>> int(ops.switch(1, [lambda x: x, lambda x: x * 10], 2))
+    20
+    """
     if not branches:
         raise ValueError("switch: wanted one branch at least; got none.")
     first, *rest = branches

@@ -53,6 +53,9 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
     Shape: (batch, *space, channels) -> (batch, *space, filters); channels second where `data_format` is "channels_first".
 
+    >>> ops.conv(ops.ones((1, 4, 1)), ops.ones((2, 1, 1))).tolist()
+    [[[2.0], [2.0], [2.0]]]
+
     Raises:
         ValueError: the channels do not fit the kernel, or the window does not fit the image.
     """
@@ -88,6 +91,9 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
         kernel: (*window, channels, multiplier).
 
     Shape: (batch, *space, channels) -> (batch, *space, channels * multiplier). The other arguments are those of `conv`.
+
+    >>> ops.depthwise_conv(ops.ones((1, 4, 4, 2)), ops.ones((2, 2, 2, 1))).shape
+    (1, 3, 3, 2)
     """
     (inputs, kernel), _ = settle(inputs, array(kernel))
     rank = _images(inputs, "depthwise_conv")
@@ -104,7 +110,11 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
 
 @op(tensors=3)
 def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    """`depthwise_conv` with one kernel, then a 1 x 1 `conv` with the other, (1, ..., channels * multiplier, filters)."""
+    """`depthwise_conv` with one kernel, then a 1 x 1 `conv` with the other, (1, ..., channels * multiplier, filters).
+
+    >>> ops.separable_conv(ops.ones((1, 4, 4, 2)), ops.ones((2, 2, 2, 1)), ops.ones((1, 1, 2, 3))).shape
+    (1, 3, 3, 3)
+    """
     x = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(x, pointwise_kernel, 1, "valid", data_format)
 
@@ -119,6 +129,9 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
             "same" and size * stride + max(window - stride, 0) with "valid".
 
     Shape: (batch, *space, channels) -> (batch, *space, filters).
+
+    >>> ops.conv_transpose(ops.ones((1, 4, 1)), ops.ones((2, 1, 1)), 2).shape
+    (1, 8, 1)
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
     """
@@ -182,6 +195,9 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
         padding: "valid" or "same".
 
     Shape: (batch, *space, channels) -> (batch, *space, channels).
+
+    >>> ops.max_pool(ops.ones((1, 4, 4, 2)), 2).shape
+    (1, 2, 2, 2)
     """
     x, back, *window = _windows(inputs, pool_size, strides, padding, data_format, "max_pool")
     return back(p.max_pool(x, *window))
@@ -189,7 +205,11 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
 
 @op
 def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
-    """The mean of each window, of those elements that are in the image. See `max_pool`."""
+    """The mean of each window, of those elements that are in the image. See `max_pool`.
+
+    >>> ops.average_pool(ops.ones((1, 4, 4, 2)), 2).shape
+    (1, 2, 2, 2)
+    """
     inputs = cast(inputs, canonical(dtypes.to_float(kind(inputs))))
     x, back, size, strides, pairs = _windows(inputs, pool_size, strides, padding, data_format, "average_pool")
     total = p.sum_pool(x, size, strides, pairs)
@@ -214,7 +234,11 @@ def _adaptive(inputs, output_size, data_format, name, one):
 
 @op
 def adaptive_average_pool(inputs, output_size, data_format=None):
-    """The means of windows placed so that `output_size` of them cover each spatial axis."""
+    """The means of windows placed so that `output_size` of them cover each spatial axis.
+
+    >>> ops.adaptive_average_pool(ops.ones((1, 5, 5, 2)), 2).shape
+    (1, 2, 2, 2)
+    """
 
     def one(x, axis, parts):
         size = x.shape[axis]
@@ -234,7 +258,11 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
 
 @op
 def adaptive_max_pool(inputs, output_size, data_format=None):
-    """The largest elements of windows placed so that `output_size` of them cover each spatial axis."""
+    """The largest elements of windows placed so that `output_size` of them cover each spatial axis.
+
+    >>> ops.adaptive_max_pool(ops.ones((1, 5, 5, 2)), 2).shape
+    (1, 2, 2, 2)
+    """
 
     def one(x, axis, parts):
         size = x.shape[axis]
@@ -250,7 +278,11 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 
 @op
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
-    """The windows of an image as columns. Shape: (batch, channels, height, width) -> (batch, channels * window, places)."""
+    """The windows of an image as columns. Shape: (batch, channels, height, width) -> (batch, channels * window, places).
+
+    >>> ops.unfold(ops.ones((1, 2, 4, 4)), 2).shape
+    (1, 8, 9)
+    """
     shapes.ranked(x.shape, "unfold", 4, 4)
     batch, channels = x.shape[:2]
     size, dilation, stride = (_each(n, 2, name, "unfold") for n, name in ((kernel_size, "kernel_size"), (dilation, "dilation"), (stride, "stride")))
@@ -271,6 +303,9 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Windows as columns put back in their places, added where they overlap: the reverse of `unfold`.
 
     Shape: (batch, channels * window, places) -> (batch, channels, height, width), with `output_size` = (height, width).
+
+    >>> ops.fold(ops.ones((1, 8, 9)), (4, 4), 2).shape
+    (1, 2, 4, 4)
     """
     space, size, dilation, stride = (
         _each(n, 2, name, "fold") for n, name in ((output_size, "output_size"), (kernel_size, "kernel_size"), (dilation, "dilation"), (stride, "stride"))

@@ -28,6 +28,9 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
 
     Shape: (batch, labels), (batch, steps, classes), (batch,), (batch,) -> (batch,).
 
+    >>> ops.ctc_loss([[1, 2]], ops.zeros((1, 4, 3)), [2], [4]).shape
+    (1,)
+
     Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 4.1.
     """
     if target.ndim != 2 or output.ndim != 3:

@@ -48,6 +48,9 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
         kernel_size: (height, width) of the window, in pixels.
         sigma: standard deviations along the height and the width, in pixels.
 
+    >>> ops.image.gaussian_blur(ops.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3)
+
     Raises:
         ValueError: a size or a deviation that is not above 0.
     """
@@ -61,6 +64,9 @@ def sobel_edges(images, data_format=None):
     """How fast images change downwards and to the right, by Sobel's two windows of 3 by 3; beyond the edges there is 0.
 
     Shape: (batch, height, width, channels) -> (batch, height, width, channels, 2).
+
+    >>> ops.image.sobel_edges(ops.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3, 2)
 
     Source: Sobel and Feldman, "A 3x3 isotropic gradient operator for image processing", 1968.
     """
@@ -90,6 +96,9 @@ def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01,
         k1, k2: small numbers that keep the quotients steady.
 
     Shape: (batch, height, width, channels) twice -> (batch,).
+
+    >>> ops.image.ssim(ops.ones((1, 16, 16, 3)), ops.ones((1, 16, 16, 3)), 1.0).shape
+    (1,)
 
     Raises:
         ValueError: the shapes differ.
@@ -135,6 +144,9 @@ def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid"
         padding: "valid", or "same" for patches that stick out, zeros there.
 
     Shape: (batch, height, width, channels) -> (batch, rows, columns, patch height * patch width * channels).
+
+    >>> ops.image.extract_patches(ops.ones((1, 4, 4, 3)), 2).shape
+    (1, 2, 2, 12)
     """
     return _of_batch(images, 3, data_format, "extract_patches", size, strides, padding, dilation_rate)
 
@@ -147,6 +159,9 @@ def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="va
         size: (depth, height, width) of a patch.
 
     Shape: (batch, depth, height, width, channels) -> (batch, layers, rows, columns, patch depth * patch height * patch width * channels).
+
+    >>> ops.image.extract_patches_3d(ops.ones((1, 4, 4, 4, 1)), 2).shape
+    (1, 2, 2, 2, 8)
     """
     return _of_batch(volumes, 4, data_format, "extract_patches_3d", size, strides, padding, dilation_rate)
 

@@ -72,7 +72,11 @@ def _bounds(before, after, target, size, axis, op, grows):
 
 @op
 def pad_images(images, top_padding=None, left_padding=None, bottom_padding=None, right_padding=None, target_height=None, target_width=None, data_format=None):
-    """Zeros around images: give two of top, bottom and target height, and two of left, right and target width."""
+    """Zeros around images: give two of top, bottom and target height, and two of left, right and target width.
+
+    >>> ops.image.pad_images(ops.ones((2, 2, 3)), 1, 1, 1, 1).shape
+    (4, 4, 3)
+    """
     height, width, _ = space(images, data_format, "pad_images")
     widths = [(0, 0)] * images.ndim
     widths[height] = _bounds(top_padding, bottom_padding, target_height, images.shape[height], "height", "pad_images", True)
@@ -84,7 +88,11 @@ def pad_images(images, top_padding=None, left_padding=None, bottom_padding=None,
 def crop_images(
     images, top_cropping=None, left_cropping=None, bottom_cropping=None, right_cropping=None, target_height=None, target_width=None, data_format=None
 ):
-    """Images without their edges: give two of top, bottom and target height, and two of left, right and target width."""
+    """Images without their edges: give two of top, bottom and target height, and two of left, right and target width.
+
+    >>> ops.image.crop_images(ops.ones((4, 4, 3)), 1, 1, target_height=2, target_width=2).shape
+    (2, 2, 3)
+    """
     height, width, _ = space(images, data_format, "crop_images")
     for axis, name, before, after, target in (
         (height, "height", top_cropping, bottom_cropping, target_height),

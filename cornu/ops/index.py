@@ -37,7 +37,11 @@ def _integers(x):
 
 @op
 def get_item(x, key):
-    """`x[key]`: by integers, slices, None, '...', and tensors of integers or booleans."""
+    """`x[key]`: by integers, slices, None, '...', and tensors of integers or booleans.
+
+    >>> ops.get_item([1, 2, 3], slice(1, None)).tolist()
+    [2, 3]
+    """
     shapes.getitem(tuple(x.shape), key)
     return p.getitem(x, _ready(key))
 
@@ -111,7 +115,11 @@ def slice(inputs, start_indices, shape):
 
 @op
 def slice_update(inputs, start_indices, updates):
-    """`inputs` with the block that begins at `start_indices` replaced by `updates`."""
+    """`inputs` with the block that begins at `start_indices` replaced by `updates`.
+
+    >>> ops.slice_update([1, 2, 3], (1,), [9]).tolist()
+    [1, 9, 3]
+    """
     static, starts = _starts(start_indices)
     updates = array(updates, kind(inputs))
     if len(updates.shape) != len(inputs.shape) or len(static or starts or ()) != len(inputs.shape):
@@ -165,6 +173,9 @@ def scatter(indices, values, shape):
 
     Args:
         indices: (values, k): each row names a place by the first k axes.
+
+    >>> ops.scatter([[0], [2]], [5, 6], (3,)).tolist()
+    [5, 0, 6]
     """
     values = array(values)
     shape, indices = _sizes(shape, "scatter"), _integers(indices)
@@ -221,19 +232,31 @@ def segment_sum(data, segment_ids, num_segments=None, sorted=False):
 
 @op(tensors=2)
 def segment_max(data, segment_ids, num_segments=None, sorted=False):
-    """The largest of the rows of `data` that have one id; see `segment_sum`."""
+    """The largest of the rows of `data` that have one id; see `segment_sum`.
+
+    >>> ops.segment_max([1, 2, 3], [0, 0, 1], num_segments=2).tolist()
+    [2, 3]
+    """
     return _segments("segment_max", data, segment_ids, num_segments, _least(kind(data)), "maximum")
 
 
 @op(tensors=2)
 def segment_min(data, segment_ids, num_segments=None, sorted=False):
-    """The smallest of the rows of `data` that have one id; see `segment_sum`."""
+    """The smallest of the rows of `data` that have one id; see `segment_sum`.
+
+    >>> ops.segment_min([1, 2, 3], [0, 0, 1], num_segments=2).tolist()
+    [1, 3]
+    """
     return _segments("segment_min", data, segment_ids, num_segments, _most(kind(data)), "minimum")
 
 
 @op(tensors=2)
 def segment_prod(data, segment_ids, num_segments=None, sorted=False):
-    """The products of the rows of `data` that have one id; see `segment_sum`."""
+    """The products of the rows of `data` that have one id; see `segment_sum`.
+
+    >>> ops.segment_prod([2, 2, 3], [0, 0, 1], num_segments=2).tolist()
+    [4, 3]
+    """
     return _segments("segment_prod", data, segment_ids, num_segments, 1, "multiply")
 
 
@@ -248,19 +271,31 @@ def _along(x, axis, name):
 
 @op
 def sort(x, axis=-1):
-    """The elements along `axis` in ascending order; None flattens first."""
+    """The elements along `axis` in ascending order; None flattens first.
+
+    >>> ops.sort([3, 1, 2]).tolist()
+    [1, 2, 3]
+    """
     return p.sort(*_along(x, axis, "sort"))
 
 
 @op
 def argsort(x, axis=-1):
-    """The places of the elements along `axis` in ascending order, equal ones as they come, as int32; None flattens first."""
+    """The places of the elements along `axis` in ascending order, equal ones as they come, as int32; None flattens first.
+
+    >>> ops.argsort([3, 1, 2]).tolist()
+    [1, 2, 0]
+    """
     return p.argsort(*_along(x, axis, "argsort"))
 
 
 @op
 def argpartition(x, kth, axis=-1):
-    """Places that put the `kth` element where it would be if sorted, smaller ones before it: all of them sorted."""
+    """Places that put the `kth` element where it would be if sorted, smaller ones before it: all of them sorted.
+
+    >>> ops.argpartition([3, 1, 2], 1).tolist()
+    [1, 2, 0]
+    """
     return argsort(x, axis)
 
 
@@ -286,6 +321,9 @@ def in_top_k(targets, predictions, k):
     """Whether the score of each target is among the `k` largest of its row, ties included; False where it is not finite.
 
     Shape: targets (batch,), predictions (batch, classes) -> (batch,).
+
+    >>> ops.in_top_k([1], [[0.1, 0.7, 0.2]], 1).tolist()
+    [True]
     """
     targets = _integers(targets)
     shapes.ranked(predictions.shape, "in_top_k", 1)
@@ -303,7 +341,11 @@ def in_top_k(targets, predictions, k):
 
 @op(tensors=2)
 def searchsorted(sorted_sequence, values, side="left"):
-    """Where each value would go into an ascending vector, as int32: before equal ones ("left") or after them ("right")."""
+    """Where each value would go into an ascending vector, as int32: before equal ones ("left") or after them ("right").
+
+    >>> ops.searchsorted([1, 3, 5], [3, 4]).tolist()
+    [1, 2]
+    """
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right'; got {side!r}.")
     if sorted_sequence.ndim != 1:
@@ -315,7 +357,11 @@ def searchsorted(sorted_sequence, values, side="left"):
 
 @op(tensors=2)
 def digitize(x, bins):
-    """The number of the bin that each element falls into, as int32; `bins` ascend."""
+    """The number of the bin that each element falls into, as int32; `bins` ascend.
+
+    >>> ops.digitize([0.5, 2.5], [1.0, 2.0]).tolist()
+    [0, 2]
+    """
     return searchsorted(bins, x, side="right")
 
 
@@ -349,6 +395,9 @@ def bincount(x, weights=None, minlength=0, sparse=False):
 def histogram(x, bins=10, range=None):
     """How many elements fall into each of `bins` equal bins from the smallest to the largest (or over `range`), and the bins' edges.
 
+    >>> [part.tolist() for part in ops.histogram([1.0, 2.0, 4.0], bins=3)]
+    [[1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]]
+
     Returns:
         The counts (floats) and the `bins + 1` edges.
     """
@@ -368,7 +417,11 @@ def histogram(x, bins=10, range=None):
 
 @op(tensors=2)
 def isin(x1, x2, assume_unique=False, invert=False):
-    """Whether each element of `x1` is among those of `x2`; `invert` turns the answer round."""
+    """Whether each element of `x1` is among those of `x2`; `invert` turns the answer round.
+
+    >>> ops.isin([1, 2, 3], [2, 5]).tolist()
+    [False, True, False]
+    """
     (x1, x2), _ = settle(x1, array(x2))
     found = _any(equal(expand_dims(x1, -1), ravel(x2)), -1)
     return logical_not(found) if invert else found
@@ -397,6 +450,9 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
         return_inverse: whether the number of the one that each element is, is returned too.
         return_counts: whether it is returned how often each occurs.
         size: how many to return: the first ones, or with `fill_value` (the smallest by default) at the end.
+
+    >>> ops.unique([3, 1, 3]).tolist()
+    [1, 3]
     """
     axis = axis if axis is None else normalize_axis(axis, x.ndim, "unique")
     if type(x) is Spec:

@@ -66,6 +66,9 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     Args:
         dtype: name of the type; by default the array's own, int32 for integers and `floatx` for floats of Python.
         sparse, ragged: must be false; dense tensors are the only ones here.
+
+    >>> ops.convert_to_tensor([1, 2]).tolist()
+    [1, 2]
     """
     if sparse or ragged:
         raise ValueError("convert_to_tensor: only dense tensors are supported; got sparse or ragged.")
@@ -170,43 +173,71 @@ def full(shape, fill_value, dtype=None):
 
 @op(tensors=0)
 def zeros(shape, dtype=None):
-    """A tensor of zeros, of type `floatx` unless `dtype` says otherwise."""
+    """A tensor of zeros, of type `floatx` unless `dtype` says otherwise.
+
+    >>> ops.zeros((2,)).tolist()
+    [0.0, 0.0]
+    """
     return p.full(_sizes(shape, "zeros"), 0, _type(dtype))
 
 
 @op(tensors=0)
 def ones(shape, dtype=None):
-    """A tensor of ones, of type `floatx` unless `dtype` says otherwise."""
+    """A tensor of ones, of type `floatx` unless `dtype` says otherwise.
+
+    >>> ops.ones((2,)).tolist()
+    [1.0, 1.0]
+    """
     return p.full(_sizes(shape, "ones"), 1, _type(dtype))
 
 
 @op(tensors=0)
 def empty(shape, dtype=None):
-    """A tensor whose values do not matter: zeros."""
+    """A tensor whose values do not matter: zeros.
+
+    >>> ops.empty((2, 3)).shape
+    (2, 3)
+    """
     return zeros(shape, dtype)
 
 
 @op
 def zeros_like(x, dtype=None):
-    """Zeros in the shape of `x`, and of its type unless `dtype` is given."""
+    """Zeros in the shape of `x`, and of its type unless `dtype` is given.
+
+    >>> ops.zeros_like([1, 2]).tolist()
+    [0, 0]
+    """
     return p.full(tuple(x.shape), 0, kind(x) if dtype is None else _type(dtype))
 
 
 @op
 def ones_like(x, dtype=None):
-    """Ones in the shape of `x`, and of its type unless `dtype` is given."""
+    """Ones in the shape of `x`, and of its type unless `dtype` is given.
+
+    >>> ops.ones_like([1, 2]).tolist()
+    [1, 1]
+    """
     return p.full(tuple(x.shape), 1, kind(x) if dtype is None else _type(dtype))
 
 
 @op
 def empty_like(x, dtype=None):
-    """A tensor in the shape of `x` whose values do not matter: zeros."""
+    """A tensor in the shape of `x` whose values do not matter: zeros.
+
+    >>> ops.empty_like([1, 2]).shape
+    (2,)
+    """
     return zeros_like(x, dtype)
 
 
 @op
 def full_like(x, fill_value, dtype=None):
-    """`fill_value` in the shape of `x`, and of its type unless `dtype` is given."""
+    """`fill_value` in the shape of `x`, and of its type unless `dtype` is given.
+
+    >>> ops.full_like([1, 2], 7).tolist()
+    [7, 7]
+    """
     return full(tuple(x.shape), fill_value, kind(x) if dtype is None else dtype)
 
 
@@ -268,7 +299,11 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
 @op(tensors=2)
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
-    """`base` to the powers that `linspace` of the other arguments gives."""
+    """`base` to the powers that `linspace` of the other arguments gives.
+
+    >>> [round(x, 3) for x in ops.logspace(0, 2, 3).tolist()]
+    [1.0, 10.0, 100.0]
+    """
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     out = p.power(tensor(float(base), kind(exponents)), exponents)
     return out if dtype is None else cast(out, dtype)
@@ -287,13 +322,21 @@ def eye(N, M=None, k=0, dtype=None):
 
 @op(tensors=0)
 def identity(n, dtype=None):
-    """The (n, n) identity matrix."""
+    """The (n, n) identity matrix.
+
+    >>> ops.identity(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     return eye(n, dtype=dtype)
 
 
 @op(tensors=0)
 def tri(N, M=None, k=0, dtype=None):
-    """Ones on and below the `k`-th diagonal of an (N, M) matrix, zeros elsewhere."""
+    """Ones on and below the `k`-th diagonal of an (N, M) matrix, zeros elsewhere.
+
+    >>> ops.tri(2).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
     sizes = (N, N if M is None else M)
     return cast(p.greater_equal(p.add(p.iota(sizes, 0, "int32"), k), p.iota(sizes, 1, "int32")), dtype)
 
@@ -331,11 +374,19 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
 
 @op
 def stop_gradient(variable):
-    """The same values, taken for constants by gradients."""
+    """The same values, taken for constants by gradients.
+
+    >>> ops.stop_gradient(ops.array([1, 2])).tolist()
+    [1, 2]
+    """
     return p.stop_gradient(variable)
 
 
 @op
 def copy(x):
-    """A tensor with the same values."""
+    """A tensor with the same values.
+
+    >>> ops.copy([1, 2]).tolist()
+    [1, 2]
+    """
     return p.where(tensor(True), x, x)

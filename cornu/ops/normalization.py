@@ -17,6 +17,9 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     Args:
         mean, variance, offset, scale: of the shape (size of `axis`,).
 
+    >>> [[round(x, 3) for x in row] for row in ops.batch_normalization([[3.0]], [1.0], [4.0], -1).tolist()]
+    [[1.0]]
+
     Source: Ioffe and Szegedy, "Batch Normalization", 2015.
     """
     axis = normalize_axis(axis, x.ndim, "batch_normalization")
@@ -50,6 +53,9 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
         axis: an axis or several.
         epsilon: 1e-7 by default.
 
+    >>> [round(x, 3) for x in ops.layer_normalization([1.0, 3.0]).tolist()]
+    [-1.0, 1.0]
+
     Source: Ba et al., "Layer Normalization", 2016.
     """
     if kwargs.pop("rms_scaling", False):
@@ -65,6 +71,9 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
 @op
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """`x` divided by `sqrt(mean(x**2) + epsilon)` along `axis`, times `scale`.
+
+    >>> [round(x, 3) for x in ops.rms_normalization([3.0, 3.0]).tolist()]
+    [1.0, 1.0]
 
     Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
     """

@@ -63,7 +63,11 @@ def matmul(x1, x2):
 
 @op(tensors=0)
 def dot(x1, x2):
-    """Sum of products over the last axis of `x1` and the last but one of `x2` (the only one of a vector); with a scalar, the product."""
+    """Sum of products over the last axis of `x1` and the last but one of `x2` (the only one of a vector); with a scalar, the product.
+
+    >>> int(ops.dot([1, 2], [3, 4]))
+    11
+    """
     x1, x2 = _pair(x1, x2)
     if not x1.ndim or not x2.ndim:
         return multiply(x1, x2)
@@ -76,6 +80,9 @@ def tensordot(x1, x2, axes=2):
 
     Args:
         axes: a number n, for the last n of `x1` with the first n of `x2`; or two lists of axes.
+
+    >>> ops.tensordot([[1, 2]], [[3], [4]], 1).tolist()
+    [[11]]
 
     Raises:
         ValueError: the sizes of a pair differ.
@@ -134,21 +141,33 @@ def _explicit(equation, operands):
 
 @op(tensors=0)
 def inner(x1, x2):
-    """Sum of products over the last axes."""
+    """Sum of products over the last axes.
+
+    >>> int(ops.inner([1, 2], [3, 4]))
+    11
+    """
     x1, x2 = _pair(x1, x2)
     return multiply(x1, x2) if not x1.ndim or not x2.ndim else tensordot(x1, x2, [[-1], [-1]])
 
 
 @op(tensors=0)
 def outer(x1, x2):
-    """The products of every element of `x1` with every one of `x2`, both flattened. Shape: (n,) and (m,) -> (n, m)."""
+    """The products of every element of `x1` with every one of `x2`, both flattened. Shape: (n,) and (m,) -> (n, m).
+
+    >>> ops.outer([1, 2], [3, 4]).tolist()
+    [[3, 4], [6, 8]]
+    """
     x1, x2 = _pair(x1, x2)
     return p.multiply(p.reshape(x1, (-1, 1)), p.reshape(x2, (1, -1)))
 
 
 @op(tensors=2)
 def vdot(x1, x2):
-    """Sum of the products of all elements, those of `x1` conjugated."""
+    """Sum of the products of all elements, those of `x1` conjugated.
+
+    >>> int(ops.vdot([1, 2], [3, 4]))
+    11
+    """
     x1, x2 = _pair(x1, x2)
     x1 = conj(x1) if kind(x1) in dtypes.COMPLEX else x1
     return tensordot(p.reshape(x1, (-1,)), p.reshape(x2, (-1,)), 1)
@@ -156,7 +175,11 @@ def vdot(x1, x2):
 
 @op(tensors=0)
 def kron(x1, x2):
-    """Kronecker product: a copy of `x2` times each element of `x1`."""
+    """Kronecker product: a copy of `x2` times each element of `x1`.
+
+    >>> ops.kron([1, 10], [1, 2]).tolist()
+    [1, 2, 10, 20]
+    """
     x1, x2 = _pair(x1, x2)
     n = max(x1.ndim, x2.ndim)
     a, b = ((1,) * (n - x.ndim) + tuple(x.shape) for x in (x1, x2))
@@ -167,7 +190,11 @@ def kron(x1, x2):
 
 @op(tensors=2)
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """Vector product of vectors of 3 (or 2) numbers; of two pairs, its only component."""
+    """Vector product of vectors of 3 (or 2) numbers; of two pairs, its only component.
+
+    >>> ops.cross([1, 0, 0], [0, 1, 0]).tolist()
+    [0, 0, 1]
+    """
     x1, x2 = _pair(x1, x2)
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -188,7 +215,11 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @op
 def trace(x, offset=0, axis1=0, axis2=1):
-    """The sum of the diagonal of two axes."""
+    """The sum of the diagonal of two axes.
+
+    >>> int(ops.trace([[1, 2], [3, 4]]))
+    5
+    """
     return _sum(diagonal(x, offset, axis1, axis2), -1)
 
 
@@ -242,14 +273,22 @@ def _transposed(x):
 
 @op
 def cholesky(x, upper=False):
-    """The lower triangular L with `x = L @ transpose(L)`, of a positive definite matrix; its transpose where `upper`."""
+    """The lower triangular L with `x = L @ transpose(L)`, of a positive definite matrix; its transpose where `upper`.
+
+    >>> ops.cholesky([[4.0]]).tolist()
+    [[2.0]]
+    """
     out = p.cholesky(_matrix(x, "cholesky", True))
     return _transposed(out) if upper else out
 
 
 @op
 def cholesky_inverse(x, upper=False):
-    """The inverse of the matrix whose Cholesky factor is `x`."""
+    """The inverse of the matrix whose Cholesky factor is `x`.
+
+    >>> ops.cholesky_inverse([[2.0]]).tolist()
+    [[0.25]]
+    """
     x = _matrix(x, "cholesky_inverse", True)
     inverse = p.inv(x)
     return p.matmul(inverse, _transposed(inverse)) if upper else p.matmul(_transposed(inverse), inverse)
@@ -257,19 +296,31 @@ def cholesky_inverse(x, upper=False):
 
 @op
 def inv(x):
-    """The inverse of square matrices."""
+    """The inverse of square matrices.
+
+    >>> ops.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
     return p.inv(_matrix(x, "inv", True))
 
 
 @op
 def det(x):
-    """The determinant of square matrices."""
+    """The determinant of square matrices.
+
+    >>> float(ops.det([[2.0, 0.0], [0.0, 3.0]]))
+    6.0
+    """
     return p.det(_matrix(x, "det", True))
 
 
 @op
 def slogdet(x):
-    """Sign of the determinant, and the logarithm of its absolute value."""
+    """Sign of the determinant, and the logarithm of its absolute value.
+
+    >>> round(float(ops.slogdet([[2.0, 0.0], [0.0, 3.0]])[1]), 4)
+    1.7918
+    """
     x = _matrix(x, "slogdet", True)
     found = p.det(x)
     return p.sign(found), log(_abs(found))
@@ -277,7 +328,11 @@ def slogdet(x):
 
 @op
 def logdet(x):
-    """Logarithm of the determinant of positive definite matrices."""
+    """Logarithm of the determinant of positive definite matrices.
+
+    >>> round(float(ops.logdet([[2.0, 0.0], [0.0, 3.0]])), 4)
+    1.7918
+    """
     return multiply(_sum(log(diagonal(p.cholesky(_matrix(x, "logdet", True)), 0, -2, -1)), -1), 2.0)
 
 
@@ -287,6 +342,9 @@ def qr(x, mode="reduced"):
 
     Args:
         mode: "reduced", or "complete" for a square Q; of tall matrices that has no gradient.
+
+    >>> [part.shape for part in ops.qr(ops.ones((3, 2)))]
+    [(3, 2), (2, 2)]
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: mode must be 'reduced' or 'complete'; got {mode!r}.")
@@ -296,20 +354,32 @@ def qr(x, mode="reduced"):
 
 @op
 def svd(x, full_matrices=True, compute_uv=True):
-    """Singular values in descending order, with the factors: U, values, V transposed; `x = U @ diag(values) @ V`."""
+    """Singular values in descending order, with the factors: U, values, V transposed; `x = U @ diag(values) @ V`.
+
+    >>> [part.shape for part in ops.svd(ops.ones((3, 2)))]
+    [(3, 3), (2,), (2, 2)]
+    """
     found = p.svd(_matrix(x, "svd"), bool(full_matrices), bool(compute_uv))
     return tuple(found) if compute_uv else found
 
 
 @op
 def eigh(x):
-    """Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices."""
+    """Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices.
+
+    >>> ops.eigh([[2.0, 0.0], [0.0, 3.0]])[0].tolist()
+    [2.0, 3.0]
+    """
     return tuple(p.eigh(_matrix(x, "eigh", True)))
 
 
 @op(tensors=2)
 def solve(a, b):
-    """The x with `a @ x = b`. Shape: a (..., n, n), b (..., n, k) or (n,)."""
+    """The x with `a @ x = b`. Shape: a (..., n, n), b (..., n, k) or (n,).
+
+    >>> ops.solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
+    [1.0, 1.0]
+    """
     _matrices(a, "solve", True)
     a, b = _float_pair(a, b)
     shapes.ranked(b.shape, "solve", 1)
@@ -324,7 +394,11 @@ def solve(a, b):
 
 @op(tensors=2)
 def solve_triangular(a, b, lower=False):
-    """The x with `a @ x = b`, for a triangular `a`: the upper one unless `lower`."""
+    """The x with `a @ x = b`, for a triangular `a`: the upper one unless `lower`.
+
+    >>> ops.solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
+    [1.0, 1.0]
+    """
     _matrices(a, "solve_triangular", True)
     a, b = _float_pair(a, b)
     shapes.ranked(b.shape, "solve_triangular", 1)
@@ -341,7 +415,11 @@ def solve_triangular(a, b, lower=False):
 
 @op
 def pinv(x, rcond=None):
-    """The pseudo-inverse (Moore and Penrose): singular values below `rcond` times the largest count as 0."""
+    """The pseudo-inverse (Moore and Penrose): singular values below `rcond` times the largest count as 0.
+
+    >>> [[round(x, 3) for x in row] for row in ops.pinv([[2.0, 0.0], [0.0, 4.0]]).tolist()]
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
     x = _matrix(x, "pinv")
     u, values, v = p.svd(x, False, True)
     return p.matmul(_transposed(v), multiply(expand_dims(_inverted(values, x, rcond), -1), _transposed(u)))
@@ -356,7 +434,11 @@ def _inverted(values, x, rcond):
 
 @op(tensors=2)
 def lstsq(a, b, rcond=None):
-    """The x of least norm for which `|a @ x - b|` is least."""
+    """The x of least norm for which `|a @ x - b|` is least.
+
+    >>> [round(x, 3) for x in ops.lstsq([[1.0], [1.0]], [1.0, 3.0]).tolist()]
+    [2.0]
+    """
     _matrices(a, "lstsq")
     a, b = _float_pair(a, b)
     return matmul(pinv(a, rcond), b)
@@ -364,7 +446,11 @@ def lstsq(a, b, rcond=None):
 
 @op
 def matrix_rank(x, tol=None):
-    """How many singular values are above `tol` (the largest times the longer side times the type's precision by default), as int32."""
+    """How many singular values are above `tol` (the largest times the longer side times the type's precision by default), as int32.
+
+    >>> int(ops.matrix_rank([[1.0, 1.0], [1.0, 1.0]]))
+    1
+    """
     x = _matrix(x, "matrix_rank")
     values = p.svd(x, False, False)
     if tol is None:
@@ -375,7 +461,11 @@ def matrix_rank(x, tol=None):
 
 @op(tensors=2)
 def cdist(x, y):
-    """Euclidean distance of every row of `x` to every row of `y`. Shape: (..., n, d) and (..., m, d) -> (..., n, m)."""
+    """Euclidean distance of every row of `x` to every row of `y`. Shape: (..., n, d) and (..., m, d) -> (..., n, m).
+
+    >>> ops.cdist([[0.0, 0.0]], [[3.0, 4.0]]).tolist()
+    [[5.0]]
+    """
     _matrices(x, "cdist")
     _matrices(y, "cdist")
     x, y = _float_pair(x, y)

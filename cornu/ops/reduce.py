@@ -61,19 +61,31 @@ def sum(x, axis=None, keepdims=False):
 
 @op
 def prod(x, axis=None, keepdims=False, dtype=None):
-    """Multiply the elements along `axis` (all of them by default). Small integers and booleans multiply as 32-bit integers."""
+    """Multiply the elements along `axis` (all of them by default). Small integers and booleans multiply as 32-bit integers.
+
+    >>> int(ops.prod([2, 3, 4]))
+    24
+    """
     return p.prod(cast(x, _accumulator(kind(x)) if dtype is None else dtype), _axes(axis, x, "prod"), keepdims)
 
 
 @op
 def max(x, axis=None, keepdims=False, initial=None):
-    """The largest element along `axis` (of all by default); at least `initial`, where that is given."""
+    """The largest element along `axis` (of all by default); at least `initial`, where that is given.
+
+    >>> int(ops.max([2, 5, 4]))
+    5
+    """
     return _extreme(p.max, maximum, "max", x, axis, keepdims, initial)
 
 
 @op
 def min(x, axis=None, keepdims=False, initial=None):
-    """The smallest element along `axis` (of all by default); at most `initial`, where that is given."""
+    """The smallest element along `axis` (of all by default); at most `initial`, where that is given.
+
+    >>> int(ops.min([2, 5, 4]))
+    2
+    """
     return _extreme(p.min, minimum, "min", x, axis, keepdims, initial)
 
 
@@ -94,25 +106,41 @@ def any_empty(shape, axes):
 
 @op
 def amax(x, axis=None, keepdims=False):
-    """The largest element along `axis` (of all by default)."""
+    """The largest element along `axis` (of all by default).
+
+    >>> ops.amax([[1, 2], [4, 3]], axis=0).tolist()
+    [4, 3]
+    """
     return max(x, axis, keepdims)
 
 
 @op
 def amin(x, axis=None, keepdims=False):
-    """The smallest element along `axis` (of all by default)."""
+    """The smallest element along `axis` (of all by default).
+
+    >>> ops.amin([[1, 2], [4, 3]], axis=0).tolist()
+    [1, 2]
+    """
     return min(x, axis, keepdims)
 
 
 @op
 def any(x, axis=None, keepdims=False):
-    """Whether one element at least along `axis` is true."""
+    """Whether one element at least along `axis` is true.
+
+    >>> bool(ops.any([False, True]))
+    True
+    """
     return p.any(cast(x, "bool"), _axes(axis, x, "any"), keepdims)
 
 
 @op
 def all(x, axis=None, keepdims=False):
-    """Whether every element along `axis` is true."""
+    """Whether every element along `axis` is true.
+
+    >>> bool(ops.all([False, True]))
+    False
+    """
     return p.all(cast(x, "bool"), _axes(axis, x, "all"), keepdims)
 
 
@@ -135,7 +163,11 @@ def mean(x, axis=None, keepdims=False):
 
 @op
 def var(x, axis=None, keepdims=False):
-    """The mean along `axis` of the squared distances from the mean."""
+    """The mean along `axis` of the squared distances from the mean.
+
+    >>> float(ops.var([1.0, 3.0]))
+    1.0
+    """
     dtype, axes = canonical(dtypes.to_float(kind(x))), _axes(axis, x, "var")
     x = cast(x, "float32" if dtype in _HALVES else dtype)
     distance = subtract(x, _mean(x, axes, True))
@@ -144,7 +176,11 @@ def var(x, axis=None, keepdims=False):
 
 @op
 def std(x, axis=None, keepdims=False):
-    """The square root of the variance along `axis`."""
+    """The square root of the variance along `axis`.
+
+    >>> float(ops.std([1.0, 3.0]))
+    1.0
+    """
     return sqrt(var(x, axis, keepdims))
 
 
@@ -154,6 +190,9 @@ def moments(x, axes, keepdims=False, synchronized=False):
 
     Args:
         synchronized: has no effect on one device, and a program over several devices computes over all of them already.
+
+    >>> [float(part) for part in ops.moments([1.0, 3.0], axes=0)]
+    [2.0, 1.0]
 
     Returns:
         The mean and the variance.
@@ -171,7 +210,11 @@ def _drop(x, axes):
 
 @op(tensors=1)
 def average(x, axis=None, weights=None):
-    """The mean along `axis`, each element counting as `weights` says (of the shape of `x`, or of one axis)."""
+    """The mean along `axis`, each element counting as `weights` says (of the shape of `x`, or of one axis).
+
+    >>> float(ops.average([1.0, 3.0], weights=[3, 1]))
+    1.5
+    """
     if weights is None:
         return mean(x, axis)
     (x, weights), _ = settle(x, weights, dtype=canonical(dtypes.to_float(kind(x), kind(weights))))
@@ -185,25 +228,41 @@ def average(x, axis=None, weights=None):
 
 @op
 def count_nonzero(x, axis=None):
-    """How many elements along `axis` are not 0, as int32."""
+    """How many elements along `axis` are not 0, as int32.
+
+    >>> int(ops.count_nonzero([0, 2, 3]))
+    2
+    """
     return p.sum(cast(cast(x, "bool"), "int32"), _axes(axis, x, "count_nonzero"), False)
 
 
 @op
 def ptp(x, axis=None, keepdims=False):
-    """The distance from the smallest to the largest element along `axis`."""
+    """The distance from the smallest to the largest element along `axis`.
+
+    >>> int(ops.ptp([2, 7, 4]))
+    5
+    """
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
 
 @op
 def argmax(x, axis=None, keepdims=False):
-    """The place of the largest element along `axis`, the first of equal ones, as int32; in the flattened tensor by default."""
+    """The place of the largest element along `axis`, the first of equal ones, as int32; in the flattened tensor by default.
+
+    >>> int(ops.argmax([1, 3, 2]))
+    1
+    """
     return _place(p.argmax, x, axis, keepdims, "argmax")
 
 
 @op
 def argmin(x, axis=None, keepdims=False):
-    """The place of the smallest element along `axis`, the first of equal ones, as int32; in the flattened tensor by default."""
+    """The place of the smallest element along `axis`, the first of equal ones, as int32; in the flattened tensor by default.
+
+    >>> int(ops.argmin([1, 3, 0]))
+    2
+    """
     return _place(p.argmin, x, axis, keepdims, "argmin")
 
 
@@ -216,7 +275,11 @@ def _place(primitive, x, axis, keepdims, name):
 
 @op
 def logsumexp(x, axis=None, keepdims=False):
-    """`log(sum(exp(x)))` along `axis`, without overflow."""
+    """`log(sum(exp(x)))` along `axis`, without overflow.
+
+    >>> round(float(ops.logsumexp([0.0, 0.0])), 4)
+    0.6931
+    """
     x = cast(x, canonical(dtypes.to_float(kind(x))))
     axes = _axes(axis, x, "logsumexp")
     top = p.stop_gradient(p.max(x, axes, True))
@@ -237,7 +300,11 @@ def cumsum(x, axis=None, dtype=None):
 
 @op
 def cumprod(x, axis=None, dtype=None):
-    """The products of the elements up to each place along `axis`; of the flattened tensor by default."""
+    """The products of the elements up to each place along `axis`; of the flattened tensor by default.
+
+    >>> ops.cumprod([1, 2, 3]).tolist()
+    [1, 2, 6]
+    """
     return _running(p.cumprod, x, axis, dtype, "cumprod")
 
 
@@ -250,7 +317,11 @@ def _running(primitive, x, axis, dtype, name):
 
 @op(tensors=0)
 def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Whether all elements are close; see `isclose`."""
+    """Whether all elements are close; see `isclose`.
+
+    >>> bool(ops.allclose([1.0], [1.0 + 1e-7]))
+    True
+    """
     return all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
@@ -262,6 +333,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
         ord: for vectors any number, inf or -inf (2 by default); for matrices "fro" (the default), 1, -1, inf, -inf, and over the last
             two axes also 2, -2 and "nuc" of singular values.
         axis: an axis, or two; all by default.
+
+    >>> float(ops.norm([3.0, 4.0]))
+    5.0
 
     Raises:
         ValueError: an `ord` that vectors or matrices do not have, or more than two axes.
@@ -307,25 +381,41 @@ def _vector_norm(x, ord, axes, keepdims):
 
 @op
 def nansum(x, axis=None, keepdims=False):
-    """`sum`, NaN counting as 0."""
+    """`sum`, NaN counting as 0.
+
+    >>> float(ops.nansum([1.0, float("nan")]))
+    1.0
+    """
     return sum(where(isnan(x), 0, x), axis, keepdims)
 
 
 @op
 def nanprod(x, axis=None, keepdims=False):
-    """`prod`, NaN counting as 1."""
+    """`prod`, NaN counting as 1.
+
+    >>> float(ops.nanprod([2.0, float("nan")]))
+    2.0
+    """
     return prod(where(isnan(x), 1, x), axis, keepdims)
 
 
 @op
 def nanmax(x, axis=None, keepdims=False):
-    """`max` of what is not NaN; NaN where nothing else is."""
+    """`max` of what is not NaN; NaN where nothing else is.
+
+    >>> float(ops.nanmax([1.0, float("nan")]))
+    1.0
+    """
     return _nan_extreme(max, -math.inf, x, axis, keepdims)
 
 
 @op
 def nanmin(x, axis=None, keepdims=False):
-    """`min` of what is not NaN; NaN where nothing else is."""
+    """`min` of what is not NaN; NaN where nothing else is.
+
+    >>> float(ops.nanmin([1.0, float("nan")]))
+    1.0
+    """
     return _nan_extreme(min, math.inf, x, axis, keepdims)
 
 
@@ -337,42 +427,70 @@ def _nan_extreme(extreme, worst, x, axis, keepdims):
 
 @op
 def nanmean(x, axis=None, keepdims=False):
-    """`mean` of what is not NaN; NaN where nothing else is."""
+    """`mean` of what is not NaN; NaN where nothing else is.
+
+    >>> float(ops.nanmean([1.0, float("nan"), 3.0]))
+    2.0
+    """
     dtype = canonical(dtypes.to_float(kind(x)))
     return divide(nansum(cast(x, dtype), axis, keepdims), sum(cast(logical_not(isnan(x)), dtype), axis, keepdims))
 
 
 @op
 def nanvar(x, axis=None, keepdims=False):
-    """`var` of what is not NaN; NaN where nothing else is."""
+    """`var` of what is not NaN; NaN where nothing else is.
+
+    >>> float(ops.nanvar([1.0, float("nan"), 3.0]))
+    1.0
+    """
     return nanmean(square(subtract(x, nanmean(x, axis, True))), axis, keepdims)
 
 
 @op
 def nanstd(x, axis=None, keepdims=False):
-    """`std` of what is not NaN; NaN where nothing else is."""
+    """`std` of what is not NaN; NaN where nothing else is.
+
+    >>> float(ops.nanstd([1.0, float("nan"), 3.0]))
+    1.0
+    """
     return sqrt(nanvar(x, axis, keepdims))
 
 
 @op
 def nanargmax(x, axis=None, keepdims=False):
-    """`argmax` of what is not NaN; -1 where nothing else is."""
+    """`argmax` of what is not NaN; -1 where nothing else is.
+
+    >>> int(ops.nanargmax([1.0, float("nan"), 3.0]))
+    2
+    """
     return where(all(isnan(x), axis, keepdims), -1, argmax(where(isnan(x), -math.inf, x), axis, keepdims))
 
 
 @op
 def nanargmin(x, axis=None, keepdims=False):
-    """`argmin` of what is not NaN; -1 where nothing else is."""
+    """`argmin` of what is not NaN; -1 where nothing else is.
+
+    >>> int(ops.nanargmin([1.0, float("nan"), 3.0]))
+    0
+    """
     return where(all(isnan(x), axis, keepdims), -1, argmin(where(isnan(x), math.inf, x), axis, keepdims))
 
 
 @op
 def nancumsum(x, axis=None, dtype=None):
-    """`cumsum`, NaN counting as 0."""
+    """`cumsum`, NaN counting as 0.
+
+    >>> ops.nancumsum([1.0, float("nan"), 3.0]).tolist()
+    [1.0, 1.0, 4.0]
+    """
     return cumsum(where(isnan(x), 0, x), axis, dtype)
 
 
 @op
 def nancumprod(x, axis=None, dtype=None):
-    """`cumprod`, NaN counting as 1."""
+    """`cumprod`, NaN counting as 1.
+
+    >>> ops.nancumprod([2.0, float("nan"), 3.0]).tolist()
+    [2.0, 2.0, 6.0]
+    """
     return cumprod(where(isnan(x), 1, x), axis, dtype)

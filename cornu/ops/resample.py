@@ -69,6 +69,9 @@ def resize(
         pad_to_aspect_ratio: whether the proportions stay and `fill_value` fills the rest, equally on both sides.
         fill_mode: "constant" is the only one.
 
+    >>> ops.image.resize(ops.ones((4, 4, 3)), (2, 6)).shape
+    (2, 6, 3)
+
     Raises:
         ValueError: another interpolation or fill mode, or both ways to keep proportions.
     """
@@ -130,6 +133,9 @@ def scale_and_translate(images, output_shape, scale, translation, spatial_dims, 
         antialias: whether the array is smoothed along axes that shrink.
 
     Where no sample of `images` lies the result is 0.
+
+    >>> ops.image.scale_and_translate(ops.ones((4, 4)), (2, 2), [0.5, 0.5], [0.0, 0.0], (0, 1), "linear").shape
+    (2, 2)
 
     Raises:
         ValueError: another method, or numbers that do not fit the axes.

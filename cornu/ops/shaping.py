@@ -32,13 +32,20 @@ def reshape(x, newshape):
 
 @op
 def ravel(x):
-    """All elements on one axis."""
+    """All elements on one axis.
+
+    >>> ops.ravel([[1, 2], [3, 4]]).tolist()
+    [1, 2, 3, 4]
+    """
     return p.reshape(x, (-1,))
 
 
 @op
 def squeeze(x, axis=None):
     """Take away axes of size 1: those named, or all.
+
+    >>> ops.squeeze([[1, 2]]).tolist()
+    [1, 2]
 
     Raises:
         ValueError: a named axis has another size.
@@ -52,7 +59,11 @@ def squeeze(x, axis=None):
 
 @op
 def expand_dims(x, axis):
-    """Put in a new axis of size 1 (several, where `axis` is a list), counted in the result."""
+    """Put in a new axis of size 1 (several, where `axis` is a list), counted in the result.
+
+    >>> ops.expand_dims([1, 2], 0).tolist()
+    [[1, 2]]
+    """
     axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)
     axes = normalize_axes(axes, x.ndim + len(axes), "expand_dims")
     sizes = iter(x.shape)
@@ -61,14 +72,22 @@ def expand_dims(x, axis):
 
 @op
 def transpose(x, axes=None):
-    """The axes in another order, reversed by default."""
+    """The axes in another order, reversed by default.
+
+    >>> ops.transpose([[1, 2], [3, 4]]).tolist()
+    [[1, 3], [2, 4]]
+    """
     axes = tuple(reversed(range(x.ndim))) if axes is None else tuple(normalize_axis(a, x.ndim, "transpose") for a in axes)
     return p.transpose(x, shapes.transpose(tuple(range(x.ndim)), axes))
 
 
 @op
 def moveaxis(x, source, destination):
-    """Move axes to other places; the others stay in their order."""
+    """Move axes to other places; the others stay in their order.
+
+    >>> ops.moveaxis(ops.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
     source, destination = (normalize_axes(a, x.ndim, "moveaxis") for a in (source, destination))
     if len(source) != len(destination):
         raise ValueError(f"moveaxis: {len(source)} axes cannot go to {len(destination)} places.")
@@ -80,7 +99,11 @@ def moveaxis(x, source, destination):
 
 @op
 def swapaxes(x, axis1, axis2):
-    """Two axes in each other's place."""
+    """Two axes in each other's place.
+
+    >>> ops.swapaxes(ops.zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     order = list(range(x.ndim))
     a, b = normalize_axis(axis1, x.ndim, "swapaxes"), normalize_axis(axis2, x.ndim, "swapaxes")
     order[a], order[b] = b, a
@@ -89,7 +112,11 @@ def swapaxes(x, axis1, axis2):
 
 @op
 def broadcast_to(x, shape):
-    """`x` repeated along axes of size 1, and along new first axes, to fill `shape`."""
+    """`x` repeated along axes of size 1, and along new first axes, to fill `shape`.
+
+    >>> ops.broadcast_to([1, 2], (2, 2)).tolist()
+    [[1, 2], [1, 2]]
+    """
     shape = _sizes(shape, "broadcast_to")
     return p.broadcast_to(x, shapes.broadcast_to(tuple(x.shape), shape))
 
@@ -133,6 +160,9 @@ def stack(x, axis=0):
 @op
 def unstack(x, num=None, axis=0):
     """The list of the parts of `x` along `axis`, which goes away.
+
+    >>> [part.tolist() for part in ops.unstack([[1, 2], [3, 4]])]
+    [[1, 2], [3, 4]]
 
     Raises:
         ValueError: the size of that axis is not known and `num` is not given.
@@ -181,7 +211,11 @@ def split(x, indices_or_sections, axis=0):
 
 @op
 def array_split(x, indices_or_sections, axis=0):
-    """As `split`, but the first parts may be longer by one."""
+    """As `split`, but the first parts may be longer by one.
+
+    >>> [part.tolist() for part in ops.array_split([1, 2, 3], 2)]
+    [[1, 2], [3]]
+    """
     if not hasattr(indices_or_sections, "__index__"):
         return split(x, indices_or_sections, axis)
     size, parts = x.shape[normalize_axis(axis, x.ndim, "array_split")], int(indices_or_sections)
@@ -193,45 +227,73 @@ def array_split(x, indices_or_sections, axis=0):
 
 @op
 def hsplit(x, indices_or_sections):
-    """`split` along the second axis, or the only one."""
+    """`split` along the second axis, or the only one.
+
+    >>> [part.tolist() for part in ops.hsplit([[1, 2], [3, 4]], 2)]
+    [[[1], [3]], [[2], [4]]]
+    """
     return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
 
 
 @op
 def vsplit(x, indices_or_sections):
-    """`split` along the first axis."""
+    """`split` along the first axis.
+
+    >>> [part.tolist() for part in ops.vsplit([[1, 2], [3, 4]], 2)]
+    [[[1, 2]], [[3, 4]]]
+    """
     return split(x, indices_or_sections, 0)
 
 
 @op
 def dsplit(x, indices_or_sections):
-    """`split` along the third axis."""
+    """`split` along the third axis.
+
+    >>> [part.shape for part in ops.dsplit(ops.zeros((1, 2, 4)), 2)]
+    [(1, 2, 2), (1, 2, 2)]
+    """
     return split(x, indices_or_sections, 2)
 
 
 @op(sequence=True)
 def hstack(xs):
-    """Join along the second axis, or the only one."""
+    """Join along the second axis, or the only one.
+
+    >>> ops.hstack([[1, 2], [3]]).tolist()
+    [1, 2, 3]
+    """
     xs = [p.reshape(x, (1,)) if x.ndim == 0 else x for x in _settled(xs, "hstack")]
     return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
 
 
 @op(sequence=True)
 def vstack(xs):
-    """Join along the first axis, vectors as rows."""
+    """Join along the first axis, vectors as rows.
+
+    >>> ops.vstack([[1, 2], [3, 4]]).tolist()
+    [[1, 2], [3, 4]]
+    """
     return concatenate([p.reshape(x, (1, *(x.shape or (1,)))) if x.ndim < 2 else x for x in _settled(xs, "vstack")], 0)
 
 
 @op(sequence=True)
 def dstack(xs):
-    """Join along the third axis."""
+    """Join along the third axis.
+
+    >>> ops.dstack([[1, 2], [3, 4]]).tolist()
+    [[[1, 3], [2, 4]]]
+    """
     xs = [p.reshape(x, (1, *(x.shape or (1,)))) if x.ndim < 2 else x for x in _settled(xs, "dstack")]
     return concatenate([p.reshape(x, (*x.shape, 1)) if x.ndim == 2 else x for x in xs], 2)
 
 
 @op(tensors=0)
 def append(x1, x2, axis=None):
-    """`x2` after `x1` along `axis`; both flattened by default."""
+    """`x2` after `x1` along `axis`; both flattened by default.
+
+    >>> ops.append([1, 2], [3]).tolist()
+    [1, 2, 3]
+    """
     dtype = canonical(dtypes.result(kind(x1), kind(x2)))
     x1, x2 = array(x1, dtype), array(x2, dtype)
     return concatenate([ravel(x1), ravel(x2)]) if axis is None else concatenate([x1, x2], axis)
@@ -309,25 +371,41 @@ def _widths(widths, ndim):
 
 @op
 def flip(x, axis=None):
-    """The elements along `axis` (along all by default) in reverse."""
+    """The elements along `axis` (along all by default) in reverse.
+
+    >>> ops.flip([1, 2, 3]).tolist()
+    [3, 2, 1]
+    """
     return p.flip(x, normalize_axes(axis, x.ndim, "flip"))
 
 
 @op
 def fliplr(x):
-    """`flip` along the second axis."""
+    """`flip` along the second axis.
+
+    >>> ops.fliplr([[1, 2], [3, 4]]).tolist()
+    [[2, 1], [4, 3]]
+    """
     return flip(x, 1)
 
 
 @op
 def flipud(x):
-    """`flip` along the first axis."""
+    """`flip` along the first axis.
+
+    >>> ops.flipud([[1, 2], [3, 4]]).tolist()
+    [[3, 4], [1, 2]]
+    """
     return flip(x, 0)
 
 
 @op
 def rot90(array, k=1, axes=(0, 1)):
-    """Turn by `k` times 90 degrees in the plane of two axes, from the first towards the second."""
+    """Turn by `k` times 90 degrees in the plane of two axes, from the first towards the second.
+
+    >>> ops.rot90([[1, 2], [3, 4]]).tolist()
+    [[2, 4], [1, 3]]
+    """
     a, b = normalize_axes(axes, array.ndim, "rot90")
     if k % 4 == 0:
         return array
@@ -404,6 +482,9 @@ def meshgrid(*x, indexing="xy"):
 
     Args:
         indexing: "xy" (the first vector runs along the second axis) or "ij".
+
+    >>> [part.tolist() for part in ops.meshgrid([1, 2], [3, 4])]
+    [[[1, 2], [1, 2]], [[3, 3], [4, 4]]]
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij'; got {indexing!r}.")
@@ -426,14 +507,22 @@ def _below(x, k):
 
 @op
 def tril(x, k=0):
-    """The last two axes with 0 above the `k`-th diagonal."""
+    """The last two axes with 0 above the `k`-th diagonal.
+
+    >>> ops.tril([[1, 2], [3, 4]]).tolist()
+    [[1, 0], [3, 4]]
+    """
     shapes.ranked(x.shape, "tril", 2)
     return where(_below(x, k), x, cast(0, kind(x)))
 
 
 @op
 def triu(x, k=0):
-    """The last two axes with 0 below the `k`-th diagonal."""
+    """The last two axes with 0 below the `k`-th diagonal.
+
+    >>> ops.triu([[1, 2], [3, 4]]).tolist()
+    [[1, 2], [0, 4]]
+    """
     shapes.ranked(x.shape, "triu", 2)
     return where(_below(x, k - 1), cast(0, kind(x)), x)
 
@@ -458,7 +547,11 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
 @op
 def diag(x, k=0):
-    """The `k`-th diagonal of a matrix; of a vector, the matrix that has it there."""
+    """The `k`-th diagonal of a matrix; of a vector, the matrix that has it there.
+
+    >>> ops.diag([1, 2]).tolist()
+    [[1, 0], [0, 2]]
+    """
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
@@ -471,7 +564,11 @@ def diag(x, k=0):
 
 @op
 def diagflat(x, k=0):
-    """The matrix with all elements of `x` on its `k`-th diagonal."""
+    """The matrix with all elements of `x` on its `k`-th diagonal.
+
+    >>> ops.diagflat([[1, 2]]).tolist()
+    [[1, 0], [0, 2]]
+    """
     return diag(p.reshape(x, (-1,)), k)
 
 
@@ -481,6 +578,9 @@ def depth_to_space(x, block_size, data_format="channels_last"):
 
     Shape: (batch, height, width, channels * block_size**2) -> (batch, height * block_size, width * block_size, channels). With
     "channels_first" the channels stand second, and the places of a square follow each other in them.
+
+    >>> ops.depth_to_space(ops.zeros((1, 2, 2, 8)), 2).shape
+    (1, 4, 4, 2)
     """
     shapes.ranked(x.shape, "depth_to_space", 4, 4)
     b, first = int(block_size), data_format == "channels_first"
@@ -500,6 +600,9 @@ def space_to_depth(x, block_size, data_format="channels_last"):
     """Move squares of `block_size` by `block_size` places to channels: the reverse of `depth_to_space`.
 
     Shape: (batch, height, width, channels) -> (batch, height / block_size, width / block_size, channels * block_size**2).
+
+    >>> ops.space_to_depth(ops.zeros((1, 4, 4, 2)), 2).shape
+    (1, 2, 2, 8)
     """
     shapes.ranked(x.shape, "space_to_depth", 4, 4)
     b, first = int(block_size), data_format == "channels_first"

@@ -48,19 +48,31 @@ def _on_axis(primitive, x, axis):
 
 @op(sequence=True)
 def fft(x):
-    """Discrete Fourier transform along the last axis, of a pair (real, imaginary)."""
+    """Discrete Fourier transform along the last axis, of a pair (real, imaginary).
+
+    >>> [part.tolist() for part in ops.fft(([1.0, 1.0], [0.0, 0.0]))]
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
     return _parts(p.fft(_pair(x, "fft")))
 
 
 @op(sequence=True)
 def fft2(x):
-    """Discrete Fourier transform along the last two axes, of a pair (real, imaginary)."""
+    """Discrete Fourier transform along the last two axes, of a pair (real, imaginary).
+
+    >>> [part.shape for part in ops.fft2((ops.ones((2, 3)), ops.zeros((2, 3))))]
+    [(2, 3), (2, 3)]
+    """
     return _parts(_on_axis(p.fft, p.fft(_pair(x, "fft2")), -2))
 
 
 @op(sequence=True)
 def ifft2(x):
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    >>> [part.shape for part in ops.ifft2((ops.ones((2, 3)), ops.zeros((2, 3))))]
+    [(2, 3), (2, 3)]
+    """
     return _parts(_on_axis(p.ifft, p.ifft(_pair(x, "ifft2")), -2))
 
 
@@ -80,6 +92,9 @@ def rfft(x, fft_length=None):
 
     Args:
         fft_length: the number of places that are transformed; the axis is cut or filled with zeros. All by default.
+
+    >>> [part.tolist() for part in ops.rfft([1.0, 1.0])]
+    [[2.0, 0.0], [0.0, 0.0]]
     """
     shapes.ranked(x.shape, "rfft", 1)
     if fft_length is not None:
@@ -92,7 +107,11 @@ def rfft(x, fft_length=None):
 
 @op(sequence=True)
 def irfft(x, fft_length=None):
-    """The inverse of `rfft`: real numbers, `fft_length` of them (twice the terms less 2 by default)."""
+    """The inverse of `rfft`: real numbers, `fft_length` of them (twice the terms less 2 by default).
+
+    >>> ops.irfft((ops.ones(3), ops.zeros(3))).shape
+    (4,)
+    """
     half = _pair(x, "irfft")
     if fft_length is not None:
         _length(fft_length, "fft_length", "irfft")
@@ -110,14 +129,22 @@ def irfft(x, fft_length=None):
 
 @op(tensors=2)
 def polar(abs_, angle):
-    """Complex numbers of their moduli and angles in radians."""
+    """Complex numbers of their moduli and angles in radians.
+
+    >>> ops.polar([2.0], [0.0]).shape
+    (1,)
+    """
     (abs_, angle), _ = settle(abs_, angle, dtype=canonical(dtypes.to_float(kind(abs_), kind(angle))))
     return _complex(multiply(abs_, cos(angle)), multiply(abs_, sin(angle)))
 
 
 @op
 def view_as_complex(x):
-    """Pairs on the last axis as complex numbers. Shape: (..., 2) -> (...)."""
+    """Pairs on the last axis as complex numbers. Shape: (..., 2) -> (...).
+
+    >>> ops.view_as_complex([[1.0, 2.0]]).tolist()
+    [(1+2j)]
+    """
     shapes.ranked(x.shape, "view_as_complex", 1)
     shapes.same(x.shape[-1], 2, f"view_as_complex: the last axis of {shapes.public(x.shape)} must have the size 2")
     return _complex(p.getitem(x, (..., 0)), p.getitem(x, (..., 1)))
@@ -125,7 +152,11 @@ def view_as_complex(x):
 
 @op
 def view_as_real(x):
-    """Complex numbers as pairs on a new last axis. Shape: (...) -> (..., 2)."""
+    """Complex numbers as pairs on a new last axis. Shape: (...) -> (..., 2).
+
+    >>> ops.view_as_real(ops.view_as_complex([[1.0, 2.0]])).tolist()
+    [[1.0, 2.0]]
+    """
     return p.concatenate([expand_dims(part, -1) for part in _parts(x)], x.ndim)
 
 
@@ -139,31 +170,51 @@ def _window(function, x):
 
 @op(tensors=0)
 def bartlett(x):
-    """A triangle of `x` numbers, 0 at both ends."""
+    """A triangle of `x` numbers, 0 at both ends.
+
+    >>> ops.bartlett(3).tolist()
+    [0.0, 1.0, 0.0]
+    """
     return _window(np.bartlett, x)
 
 
 @op(tensors=0)
 def blackman(x):
-    """The Blackman window of `x` numbers."""
+    """The Blackman window of `x` numbers.
+
+    >>> round(float(ops.blackman(3)[1]), 4)
+    1.0
+    """
     return _window(np.blackman, x)
 
 
 @op(tensors=0)
 def hamming(x):
-    """The Hamming window of `x` numbers."""
+    """The Hamming window of `x` numbers.
+
+    >>> [round(x, 2) for x in ops.hamming(3).tolist()]
+    [0.08, 1.0, 0.08]
+    """
     return _window(np.hamming, x)
 
 
 @op(tensors=0)
 def hanning(x):
-    """The Hann window of `x` numbers."""
+    """The Hann window of `x` numbers.
+
+    >>> ops.hanning(3).tolist()
+    [0.0, 1.0, 0.0]
+    """
     return _window(np.hanning, x)
 
 
 @op(tensors=0)
 def kaiser(x, beta):
-    """The Kaiser window of `x` numbers; a larger `beta` is wider in frequency and lower beside it."""
+    """The Kaiser window of `x` numbers; a larger `beta` is wider in frequency and lower beside it.
+
+    >>> round(float(ops.kaiser(3, 0.0)[1]), 4)
+    1.0
+    """
     return _window(lambda count: np.kaiser(count, float(beta)), x)
 
 
@@ -182,6 +233,9 @@ def _polynomial(coefficients, x):
 def i0(x):
     """The modified Bessel function of the first kind and order 0.
 
+    >>> round(float(ops.i0(0.0)), 4)
+    1.0
+
     Source: Abramowitz and Stegun, "Handbook of Mathematical Functions", 1964, 9.8.1 and 9.8.2; relative error below 2e-7.
     """
     x = _abs(cast(x, canonical(dtypes.to_float(kind(x)))))
@@ -197,7 +251,11 @@ def i0(x):
 
 @op
 def extract_sequences(x, sequence_length, sequence_stride):
-    """Overlapping pieces of the last axis. Shape: (..., samples) -> (..., pieces, sequence_length)."""
+    """Overlapping pieces of the last axis. Shape: (..., samples) -> (..., pieces, sequence_length).
+
+    >>> ops.extract_sequences([1, 2, 3, 4], 2, 1).tolist()
+    [[1, 2], [2, 3], [3, 4]]
+    """
     shapes.ranked(x.shape, "extract_sequences", 1)
     _length(sequence_length, "sequence_length", "extract_sequences")
     _length(sequence_stride, "sequence_stride", "extract_sequences")
@@ -239,6 +297,9 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
         center: whether the pieces are centred on their places, the ends being mirrored.
 
     Shape: (..., samples) -> (..., pieces, fft_length // 2 + 1) twice.
+
+    >>> ops.stft(ops.ones(8), 4, 2, 4)[0].shape
+    (5, 3)
     """
     _length(sequence_length, "sequence_length", "stft")
     _length(sequence_stride, "sequence_stride", "stft")
@@ -254,7 +315,11 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
 @op(sequence=True)
 def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
-    """The inverse of `stft`: pieces transformed back, windowed, added where they overlap, and divided by the windows' sum of squares."""
+    """The inverse of `stft`: pieces transformed back, windowed, added where they overlap, and divided by the windows' sum of squares.
+
+    >>> ops.istft((ops.ones((5, 3)), ops.zeros((5, 3))), 4, 2, 4).shape
+    (8,)
+    """
     pieces = irfft(x, fft_length)
     weights = _frame_window(window, sequence_length, fft_length, kind(pieces))
     count = pieces.shape[-2]

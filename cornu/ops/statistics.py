@@ -61,31 +61,51 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
 @op(tensors=2)
 def percentile(x, q, axis=None, method="linear", keepdims=False):
-    """As `quantile`, with shares from 0 to 100."""
+    """As `quantile`, with shares from 0 to 100.
+
+    >>> float(ops.percentile([1.0, 2.0, 4.0], 50))
+    2.0
+    """
     return _quantile(x, divide(q, 100.0), axis, method, keepdims, False)
 
 
 @op
 def median(x, axis=None, keepdims=False):
-    """The middle element along `axis`, or the mean of the two in the middle."""
+    """The middle element along `axis`, or the mean of the two in the middle.
+
+    >>> float(ops.median([1.0, 4.0, 2.0]))
+    2.0
+    """
     return _quantile(x, 0.5, axis, "linear", keepdims, False)
 
 
 @op(tensors=2)
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
-    """`quantile` of what is not NaN."""
+    """`quantile` of what is not NaN.
+
+    >>> float(ops.nanquantile([1.0, float("nan"), 3.0], 0.5))
+    2.0
+    """
     return _quantile(x, q, axis, method, keepdims, True)
 
 
 @op(tensors=2)
 def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
-    """`percentile` of what is not NaN."""
+    """`percentile` of what is not NaN.
+
+    >>> float(ops.nanpercentile([1.0, float("nan"), 3.0], 50))
+    2.0
+    """
     return _quantile(x, divide(q, 100.0), axis, method, keepdims, True)
 
 
 @op
 def nanmedian(x, axis=None, keepdims=False):
-    """`median` of what is not NaN."""
+    """`median` of what is not NaN.
+
+    >>> float(ops.nanmedian([1.0, float("nan"), 3.0]))
+    2.0
+    """
     return _quantile(x, 0.5, axis, "linear", keepdims, True)
 
 
@@ -121,7 +141,11 @@ def _quantile(x, q, axis, method, keepdims, skip_nan):
 
 @op
 def corrcoef(x):
-    """The correlations of the rows with each other. Shape: (variables, observations) -> (variables, variables)."""
+    """The correlations of the rows with each other. Shape: (variables, observations) -> (variables, variables).
+
+    >>> [[round(x, 3) for x in row] for row in ops.corrcoef([[1.0, 2.0], [2.0, 4.0]]).tolist()]
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
     shapes.ranked(x.shape, "corrcoef", 1, 2)
     x = cast(x, canonical(dtypes.to_float(kind(x))))
     rows = p.reshape(x, (1, x.shape[0])) if x.ndim == 1 else x
@@ -138,6 +162,9 @@ def correlate(x1, x2, mode="valid"):
 
     Args:
         mode: "valid" (where they wholly overlap), "same" (as long as the longer) or "full" (where they overlap at all).
+
+    >>> ops.correlate([1.0, 2.0, 3.0], [0.0, 1.0]).tolist()
+    [2.0, 3.0]
     """
     if mode not in ("valid", "same", "full"):
         raise ValueError(f"correlate: mode must be 'valid', 'same' or 'full'; got {mode!r}.")
@@ -171,7 +198,11 @@ def diff(a, n=1, axis=-1):
 
 @op(tensors=2)
 def trapezoid(y, x=None, dx=1.0, axis=-1):
-    """The area under `y` along `axis` by trapezoids; its places are `x`, or `dx` apart."""
+    """The area under `y` along `axis` by trapezoids; its places are `x`, or `dx` apart.
+
+    >>> float(ops.trapezoid([1.0, 2.0, 3.0]))
+    4.0
+    """
     y = cast(y, canonical(dtypes.to_float(kind(y))))
     axis = normalize_axis(axis, y.ndim, "trapezoid")
     widths = dx
@@ -189,7 +220,11 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 @op
 def vander(x, N=None, increasing=False):
-    """The powers of each element of a vector as rows, N of them, the highest first unless `increasing`."""
+    """The powers of each element of a vector as rows, N of them, the highest first unless `increasing`.
+
+    >>> ops.vander([2, 3], 3).tolist()
+    [[4, 2, 1], [9, 3, 1]]
+    """
     shapes.ranked(x.shape, "vander", 1, 1)
     count = x.shape[0] if N is None else N
     if unknown(count):
@@ -200,7 +235,11 @@ def vander(x, N=None, increasing=False):
 
 @op(tensors=0)
 def gcd(x1, x2):
-    """The greatest common divisor, element by element (Euclid)."""
+    """The greatest common divisor, element by element (Euclid).
+
+    >>> ops.gcd([12, 9], 6).tolist()
+    [6, 3]
+    """
     x1, x2, dtype = _both(x1, x2, _number)
     if not dtypes.is_integer(dtype):
         raise ValueError(f"gcd: wanted integers; got {dtype}.")
@@ -212,7 +251,11 @@ def gcd(x1, x2):
 
 @op(tensors=0)
 def lcm(x1, x2):
-    """The least common multiple, element by element."""
+    """The least common multiple, element by element.
+
+    >>> ops.lcm([4, 3], 6).tolist()
+    [12, 6]
+    """
     x1, x2, _ = _both(x1, x2, _number)
     common = gcd(x1, x2)
     zero = equal(common, 0)
@@ -221,7 +264,11 @@ def lcm(x1, x2):
 
 @op(tensors=2)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """`num` numbers of equal ratios from `start` to `stop`, which have one sign and are not 0."""
+    """`num` numbers of equal ratios from `start` to `stop`, which have one sign and are not 0.
+
+    >>> [round(x, 3) for x in ops.geomspace(1.0, 100.0, 3).tolist()]
+    [1.0, 10.0, 100.0]
+    """
     computed = canonical(dtypes.to_float(kind(start), kind(stop)))
     start, stop = array(start, computed), array(stop, computed)
     out = multiply(exp(linspace(log(abs(start)), log(abs(stop)), num, endpoint, axis=axis)), sign(start))
@@ -230,7 +277,11 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 @op(tensors=2)
 def psnr(x1, x2, max_val):
-    """Peak signal-to-noise ratio in decibels, for signals of which `max_val` is the largest possible."""
+    """Peak signal-to-noise ratio in decibels, for signals of which `max_val` is the largest possible.
+
+    >>> round(float(ops.psnr([1.0, 2.0], [1.0, 4.0], 4.0)), 3)
+    9.031
+    """
     (x1, x2), dtype = settle(x1, x2, dtype=canonical(dtypes.to_float(kind(x1), kind(x2))))
     error = mean(square(subtract(x1, x2)))
     return subtract(20 * math.log10(max_val), multiply(log10(error), 10.0))

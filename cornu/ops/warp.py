@@ -162,6 +162,9 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
         interpolation: "nearest" or "bilinear".
         fill_mode: what lies outside: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect"; see `map_coordinates`.
 
+    >>> ops.image.affine_transform(ops.ones((4, 4, 3)), ops.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])).shape
+    (4, 4, 3)
+
     Raises:
         ValueError: another interpolation or mode, or a transform of another shape.
     """
@@ -185,6 +188,9 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
         end_points: where they lie in the result; no three of them on one line.
         interpolation: "nearest" or "bilinear".
         fill_value: what lies outside.
+
+    >>> ops.image.perspective_transform(ops.ones((1, 4, 4, 3)), [[[0.0, 0.0], [0.0, 3.0], [3.0, 0.0], [3.0, 3.0]]], [[[0.0, 0.0], [0.0, 3.0], [3.0, 0.0], [3.0, 3.0]]]).shape
+    (1, 4, 4, 3)
 
     Raises:
         ValueError: another interpolation, or points of another shape.
@@ -231,6 +237,9 @@ def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", f
         interpolation: "nearest" or "bilinear".
         fill_mode: what lies outside: see `affine_transform`.
         seed: a whole number (the same noise each time), a SeedGenerator or None.
+
+    >>> ops.image.elastic_transform(ops.ones((1, 4, 4, 3)), seed=1).shape
+    (1, 4, 4, 3)
 
     Source: Simard et al., "Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis", 2003, section 2.
     """
