@@ -46,7 +46,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         any -> the same
 
     >>> relu([-2.0, 0.5, 9.0], max_value=6.0)
-    array([0. , 0.5, 6. ], dtype=float32)
+    Array([0. , 0.5, 6. ], dtype=float32)
 
     Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010.
     """
