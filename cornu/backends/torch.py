@@ -601,3 +601,17 @@ def infer(function, specs):
 
     with torch.no_grad():
         return stepwise.infer_by_zeros(function, specs, zeros, dtype)
+
+
+def module_arrays(module):
+    """(name, value, whether it is trained) of each parameter and buffer of a `torch.nn.Module`: what TorchModuleWrapper makes weights of."""
+    parameters = [(name, value.detach().cpu().numpy(), value.requires_grad) for name, value in module.named_parameters()]
+    return parameters + [(name, value.detach().cpu().numpy(), False) for name, value in module.named_buffers()]
+
+
+def call_module(module, values, args, kwargs, training):
+    """The module's outputs with `values` in place of its parameters and buffers, and the new values of the buffers."""
+    module.train(training)
+    buffers = {name: values[name].detach().clone() for name, _ in module.named_buffers()}
+    outputs = torch.func.functional_call(module, {**values, **buffers}, args, kwargs)
+    return outputs, buffers

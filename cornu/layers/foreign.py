@@ -248,9 +248,9 @@ class TorchModuleWrapper(Layer):
             first = lambda shape, dtype, value=value: value
             self._parts[name] = self.add_weight(value.shape, first, dtype=value.dtype.name, trainable=trainable, name=name.replace(".", "_"))
 
-    def call(self, *args, training=None, **kwargs):
+    def call(self, inputs, training=None, **kwargs):
         values = {name: variable.value for name, variable in self._parts.items()}
-        outputs, changed = self._engine().call_module(self.module, values, args, kwargs, bool(training))
+        outputs, changed = self._engine().call_module(self.module, values, (inputs,), kwargs, bool(training))
         for name, value in changed.items():
             self._parts[name].assign(value)
         return outputs

@@ -168,3 +168,22 @@ def test_module_of_torch():
         layers.TorchModuleWrapper(Module())(np.ones((2, 3)))
     with pytest.raises(TypeError, match="module"):
         layers.TorchModuleWrapper(3)
+
+
+def test_module_of_torch_computes():
+    """The module's own call gives the same; its weights are the layer's, and training moves its buffers."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    before = backends.name()
+    try:
+        backends.load("torch")
+        module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+        x = torch.as_tensor(RNG.normal(size=(8, 4)).astype("float32"))
+        layer = layers.TorchModuleWrapper(module)
+        got = layer(x, training=False)
+        np.testing.assert_allclose(backends.numpy(got), module.eval()(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert len(layer.trainable_weights) == 4 and len(layer.non_trainable_weights) == 3
+        mean = layer._parts["1.running_mean"]
+        layer(x, training=True)
+        assert np.abs(mean.numpy()).max() > 0
+    finally:
+        backends.load(before)
