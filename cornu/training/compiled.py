@@ -145,7 +145,9 @@ class CompiledLoss:
     def build(self, y_pred, names=None):
         """Match with the outputs `y_pred` (tensors or Specs), which are called `names`."""
         outputs = Outputs(y_pred, names)
-        self.losses = [losses.as_loss(found) for found in outputs.share(self.given, "loss", _is_thing)]
+        given = outputs.share(self.given, "loss", _is_thing)
+        self.losses = [losses.as_loss(found) for found in given]
+        self.words = [found if isinstance(found, str) else loss and loss.name for found, loss in zip(given, self.losses)]
         self.weights = outputs.share(self.weights_given, "loss_weights", _is_one)
         tracked = sorted((i for i, loss in enumerate(self.losses) if loss is not None), key=lambda i: self._place(outputs, i))
         names = _distinct([self._name(outputs, i) for i in tracked]) if len(tracked) > 1 else []
@@ -159,7 +161,11 @@ class CompiledLoss:
         return list(self.given).index(key) if isinstance(self.given, Mapping) and isinstance(outputs.structure, Mapping) and key in self.given else 0
 
     def _name(self, outputs, index):
-        return outputs.label(index, "loss") if outputs.exact[index] else outputs.label(index, f"{self.losses[index].name}_loss")
+        return (
+            outputs.label(index, "loss")
+            if outputs.exact[index]
+            else outputs.label(index, f"{self.words[index] if outputs.names[index] else self.losses[index].name}_loss")
+        )
 
     def check_targets(self, y):
         """See on the host that the labels are what the losses can take; `y` holds NumPy arrays."""
