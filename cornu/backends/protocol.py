@@ -115,7 +115,7 @@ backend = None  # the backend in use, once loaded
 _load = None  # loads it
 
 
-_ABSTRACT = frozenset((shapes.Spec, shapes.Unknown))
+ABSTRACT = frozenset((shapes.Spec, shapes.Unknown))
 _NESTED = frozenset((list, tuple))
 
 
@@ -124,7 +124,7 @@ def _primitive(name):
 
     def call(*args):
         kinds = {*map(type, args)}
-        if kinds.isdisjoint(_ABSTRACT) and kinds.isdisjoint(_NESTED):
+        if kinds.isdisjoint(ABSTRACT) and kinds.isdisjoint(_NESTED):
             return getattr(backend or _load(), name)(*args)
         return getattr(interpreter(args), name)(*args)
 
@@ -136,7 +136,7 @@ def interpreter(args):
     """`spec` when a tensor among `args`, or in a list among them, is a Spec, or a size is unknown; else the backend in use."""
     for x in args:
         kind = type(x)
-        if kind in _ABSTRACT or (kind in _NESTED and builtins.any(type(item) in _ABSTRACT for item in x)):
+        if kind in ABSTRACT or (kind in _NESTED and builtins.any(type(item) in ABSTRACT for item in x)):
             return spec
     return backend or _load()
 

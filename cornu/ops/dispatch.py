@@ -5,6 +5,7 @@ that defines a function of the same name has its own version used on its arrays 
 """
 
 import functools
+import re
 
 import numpy as np
 
@@ -50,10 +51,19 @@ def op(tensors=1, sequence=False, direct=None):
 
         @functools.wraps(body)
         def call(*args, **kwargs):
-            if _settled.issuperset(map(type, args)) and not kwargs and args and type(args[0]) in _concrete:
-                return written[1](*args)
-            if ready(args, kwargs):
-                return written[1](*args, **kwargs)
+            try:
+                if _settled.issuperset(map(type, args)) and not kwargs and args and type(args[0]) in _concrete:
+                    return written[1](*args)
+                if ready(args, kwargs):
+                    return written[1](*args, **kwargs)
+                return general(args, kwargs)
+            except (TypeError, ValueError, AttributeError) as error:
+                told = _named_after(name, error, (*args, *kwargs.values()))
+                if told is error:
+                    raise
+                raise told from None
+
+        def general(args, kwargs):
             abstract = False
             for x in (*args, *kwargs.values()) if kwargs else args:
                 t = type(x)
@@ -66,9 +76,9 @@ def op(tensors=1, sequence=False, direct=None):
                         return symbolic.record(call, args, kwargs)
                     abstract = abstract or any(type(item) is Spec for item in (x.values() if t is dict else x))
             if tensors:
-                args = (*(_tensor(x, i == 0, sequence, name) for i, x in enumerate(args[:tensors])), *args[tensors:])
+                args = (*(_tensor(x, i == 0, sequence) for i, x in enumerate(args[:tensors])), *args[tensors:])
                 if kwargs:
-                    kwargs = {k: _tensor(v, k == names[0], sequence, name) if k in names else v for k, v in kwargs.items()}
+                    kwargs = {k: _tensor(v, k == names[0], sequence) if k in names else v for k, v in kwargs.items()}
             if abstract:
                 return body(*args, **kwargs)
             return written[not args or type(args[0]) in _concrete or type(args[0]) is list](*args, **kwargs)
@@ -111,34 +121,29 @@ def _shortcut(direct, primitive, body):
     return call
 
 
-def _array(x, op):
-    """`x` as an array; what cannot be one is told with the name of the op."""
-    try:
-        return array(x)
-    except (TypeError, ValueError) as error:
-        raise _told(error, op) from None
+def _named_after(op, error, given):
+    """An error that an op's body or a conversion raised as one that begins with the op's name; that of a user's function stays as it is."""
+    first = re.match(r"[\w.]+", str(error))
+    if (first and first[0] in OPS) or any(callable(x) for x in given):
+        return error
+    if type(error) is AttributeError:
+        useless = [x for x in given if x is None or not (hasattr(x, "shape") or isinstance(x, (int, float, complex, str, list, tuple, dict)))]
+        return TypeError(f"{op}: wanted tensors, arrays, numbers or lists of numbers; got {type(useless[0]).__name__}.") if useless else error
+    kind = next((kind for kind in (TypeError, ValueError) if isinstance(error, kind)), None)
+    plain = type(error) is kind or type(error).__module__.startswith("numpy")  # JAX's own kinds say more
+    return kind(f"{op}: {error}") if kind and plain else error
 
 
-def _told(error, op, *operands):
-    """An error of an op with the op's name before it, and shapes that do not fit told as everywhere.
-
-    Raises:
-        ValueError: the shapes of `operands` do not broadcast.
-    """
-    shapes.broadcast(*(tuple(x.shape) for x in operands if hasattr(x, "shape")), op=op)
-    return type(error)(f"{op}: {error}") if type(error) in (TypeError, ValueError) and not str(error).startswith(op) else error
-
-
-def _tensor(x, first, sequence, op):
+def _tensor(x, first, sequence):
     """`x` as a tensor; a scalar that is not the first argument stays a scalar, since it is weak in promotion."""
-    if x is None or type(x) is Spec:
+    if type(x) is Spec or (x is None and not first):
         return x
     if first and sequence and isinstance(x, (list, tuple)):
-        return [_array(item, op) for item in x]
+        return [array(item) for item in x]
     if not first and type(x) in (int, float, bool, complex):
         return x
     backend = protocol.backend
-    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else _array(x, op)
+    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else array(x)
 
 
 def settle(*args, dtype=None):
@@ -163,6 +168,16 @@ _EASY = ("float32", "float16", "int32", "bool")
 def _kept(backend, dtype, *others):
     """The backend's types in which an op computes as they are, when arguments of the types `others` follow one of them."""
     return frozenset(backend.type_object(easy) for easy in _EASY if dtype(easy, *others) == easy)
+
+
+def _told(error, op, *operands):
+    """The error of an elementwise op with the op's name before it; shapes that do not fit are told as everywhere.
+
+    Raises:
+        ValueError: the shapes of `operands` do not broadcast.
+    """
+    shapes.broadcast(*(tuple(x.shape) for x in operands if hasattr(x, "shape")), op=op)
+    return _named_after(op, error, operands)
 
 
 def unary(name, dtype=dtypes.result, doc=None):
@@ -215,7 +230,7 @@ def binary(name, dtype=dtypes.result, doc=None):
             if hasattr(x2, "_cornu_value"):
                 x2 = x2._cornu_value()
             wanted = canonical(dtype(kind(x1), kind(x2)))
-            if type(x1) is Spec or type(x2) is Spec:
+            if not protocol.ABSTRACT.isdisjoint((type(x1), type(x2))):
                 return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
             if type(x2) in scalars and type(x1) not in scalars:  # one tensor at least; the second scalar stays weak
                 return primitive(array(x1, wanted), x2)

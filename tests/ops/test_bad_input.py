@@ -18,7 +18,7 @@ from tests.ops import cases
 from tests.ops.test_walk import named
 
 EVERYWHERE = {name: found[0] for name, found in cases.everywhere().items() if name not in cases.BY_HAND}
-USELESS = {"text": "text", "object": object(), "none": None, "strings": np.array(["a", "b"])}
+USELESS = {"text": "text", "object": object(), "none": None, "strings": np.array(["a", "b"] * 6)}
 WRONG = {"scalar": np.float32(1), "shape": np.ones((7, 11, 5, 3, 2)), "vector": np.ones(7)}  # of a rank or size that does not fit
 OUT_OF_RANGE = 9
 
@@ -29,7 +29,7 @@ def attempts(name):
     places = [i for i, x in enumerate(case.args) if isinstance(x, np.ndarray)]
     replaced = lambda i, value: [value if i == j else x for j, x in enumerate(case.args)]
     for what, value in USELESS.items() if places else ():
-        yield what, replaced(places[0], value), case.kwargs, True
+        yield what, replaced(places[0], value), case.kwargs, what != "strings"  # NumPy moves texts about as it does numbers
     for what, value in WRONG.items():
         for place in places[:2]:
             yield what, replaced(place, value.astype(case.args[place].dtype)), case.kwargs, False
