@@ -20,7 +20,23 @@ from cornu import backends, layers  # noqa: E402
 from cornu.wrappers import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer  # noqa: E402
 
 
-def make(X, y, loss="mse", units=20, seed=0, rate=0.05):
+class Make:
+    """A function that shows itself by its name alone: tests are called after what they are given."""
+
+    def __call__(self, *args, **kwargs):
+        return built(*args, **kwargs)
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self):
+        return "make"
+
+
+make = Make()
+
+
+def built(X, y, loss="mse", units=20, seed=0, rate=0.05):
     keras.utils.set_random_seed(seed)
     last = "softmax" if "cross" in loss else "linear"
     model = keras.Sequential([keras.Input(X.shape[1:]), layers.Dense(units, "relu"), layers.Dense(y.shape[1], last)])
