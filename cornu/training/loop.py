@@ -200,7 +200,7 @@ class Runner:
     def __init__(self, model, mode):
         self.model, self.mode = model, mode
         self.step = Step(model, mode)
-        self.collected = None  # what `layers.layer.changes` counted when the variables were taken
+        self.collected = None  # what `layers.keeper.changes` counted when the variables were taken
         self.eager = runs_eagerly(model)
         self.compiles = backends.current().COMPILES and not self.eager
         self.backend = backends.current()

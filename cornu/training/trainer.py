@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cornu import backends, metrics, ops, optimizers, serialization, settings, tree
-from cornu.layers.layer import changes
+from cornu.layers.keeper import changes
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor
 from cornu.traceback import user_lines
