@@ -5,7 +5,8 @@
 #   make check   format, lint, types, imports, fast tests: under a minute
 #   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
 #   make ops     what is checked of every op, in a table
-#   make layers  what is checked of every layer, as a table
+#   make walk    what is checked of every layer, loss, metric and optimizer, in a table; WALK=tests/layers for these alone
+#   make names   names, arguments and members beside Keras's, in a table
 #   make lines   lines per folder
 
 PYTHON ?= python3
@@ -13,11 +14,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .venv-oracle
 PEERS ?= keras
+WALK ?= tests/layers tests/losses tests/metrics tests/optimizers tests/saving
 SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check types quick bench ops format layers lines clean
+.PHONY: demo test check types quick bench ops walk names format lines clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
@@ -49,8 +51,11 @@ bench: $(VENV)/.tools $(ORACLE)/.installed
 ops: $(VENV)/.tools $(ORACLE)/.installed
 	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/ops_table.py
 
-layers: $(VENV)/.tools $(ORACLE)/.installed
-	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/walk_table.py tests/layers
+walk: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/walk_table.py $(WALK)
+
+names: $(VENV)/.tools $(ORACLE)/.installed
+	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/names_table.py
 
 lines:
 	$(PYTHON) tools/lines.py

@@ -104,5 +104,12 @@ class UnitNorm(Constraint):
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-get, serialize, deserialize = registry.namespace("constraints", [MaxNorm, MinMaxNorm, NonNeg, UnitNorm])
+get, _serialize, deserialize = registry.namespace("constraints", [MaxNorm, MinMaxNorm, NonNeg, UnitNorm])
+
+
+def serialize(constraint):
+    """The config of a constraint, as files hold it."""
+    return _serialize(constraint)
+
+
 fields.converter("constraint", get, serialize)

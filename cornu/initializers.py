@@ -419,7 +419,7 @@ glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUnifo
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
 
-_get, serialize, deserialize = registry.namespace(
+_get, _serialize, deserialize = registry.namespace(
     "initializers",
     [
         Constant,
@@ -451,6 +451,11 @@ def get(identifier):
         ValueError: an unknown name.
     """
     return Constant(identifier) if backends.is_tensor(identifier) or isinstance(identifier, np.ndarray) else _get(identifier)
+
+
+def serialize(initializer):
+    """The config of an initializer, as files hold it."""
+    return _serialize(initializer)
 
 
 fields.converter("initializer", get, serialize)

@@ -105,5 +105,12 @@ class OrthogonalRegularizer(Regularizer):
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-get, serialize, deserialize = registry.namespace("regularizers", [L1L2, L1, L2, OrthogonalRegularizer])
+get, _serialize, deserialize = registry.namespace("regularizers", [L1L2, L1, L2, OrthogonalRegularizer])
+
+
+def serialize(regularizer):
+    """The config of a regularizer, as files hold it."""
+    return _serialize(regularizer)
+
+
 fields.converter("regularizer", get, serialize)

@@ -95,16 +95,65 @@ logical_or = binary(
 logical_xor = binary(
     "logical_xor", _bool, doc="Whether exactly one is true, element by element.\n\n>>> ops.logical_xor([True, False], True).tolist()\n[False, True]"
 )
-bitwise_and = binary("bitwise_and", doc="The bits that both integers have.\n\n>>> ops.bitwise_and([6, 3], 2).tolist()\n[2, 2]")
-bitwise_or = binary("bitwise_or", doc="The bits that one integer at least has.\n\n>>> ops.bitwise_or([4, 3], 2).tolist()\n[6, 3]")
-bitwise_xor = binary("bitwise_xor", doc="The bits that exactly one of the integers has.\n\n>>> ops.bitwise_xor([6, 3], 2).tolist()\n[4, 1]")
-left_shift = bitwise_left_shift = binary(
-    "left_shift", _number, doc="The bits of `x1` moved up by `x2` places.\n\n>>> ops.left_shift([1, 3], 2).tolist()\n[4, 12]"
-)
-right_shift = bitwise_right_shift = binary(
-    "right_shift", _number, doc="The bits of `x1` moved down by `x2` places.\n\n>>> ops.right_shift([8, 3], 1).tolist()\n[4, 1]"
-)
+_bitwise_and = binary("bitwise_and")
+_bitwise_or = binary("bitwise_or")
+_bitwise_xor = binary("bitwise_xor")
+_left_shift = binary("left_shift", _number)
+_right_shift = binary("right_shift", _number)
 nextafter = binary("nextafter", _float, doc="The next number after `x1` towards `x2`.\n\n>>> float(ops.nextafter(0.0, 1.0)) > 0\nTrue")
+
+
+@op(tensors=0)
+def bitwise_and(x, y):
+    """The bits that both integers have.
+
+    >>> ops.bitwise_and([6, 3], 2).tolist()
+    [2, 2]
+    """
+    return _bitwise_and(x, y)
+
+
+@op(tensors=0)
+def bitwise_or(x, y):
+    """The bits that one integer at least has.
+
+    >>> ops.bitwise_or([4, 3], 2).tolist()
+    [6, 3]
+    """
+    return _bitwise_or(x, y)
+
+
+@op(tensors=0)
+def bitwise_xor(x, y):
+    """The bits that exactly one of the integers has.
+
+    >>> ops.bitwise_xor([6, 3], 2).tolist()
+    [4, 1]
+    """
+    return _bitwise_xor(x, y)
+
+
+@op(tensors=0)
+def left_shift(x, y):
+    """The bits of `x` moved up by `y` places.
+
+    >>> ops.left_shift([1, 3], 2).tolist()
+    [4, 12]
+    """
+    return _left_shift(x, y)
+
+
+@op(tensors=0)
+def right_shift(x, y):
+    """The bits of `x` moved down by `y` places.
+
+    >>> ops.right_shift([8, 3], 1).tolist()
+    [4, 1]
+    """
+    return _right_shift(x, y)
+
+
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 OPS.update(absolute=abs, bitwise_invert=bitwise_not, bitwise_left_shift=left_shift, bitwise_right_shift=right_shift, conjugate=conj, true_divide=divide)
 
 

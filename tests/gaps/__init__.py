@@ -21,6 +21,12 @@ def _lines():
     return found
 
 
+def read(name):
+    """Thing -> reason, of the lines `thing: reason` of a file."""
+    lines = (pathlib.Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+
 def of_ops():
     """(name, check) -> the reason."""
     return {(name, check): reason for names, check, _, reason in _lines() for name in names}
