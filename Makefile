@@ -2,6 +2,7 @@
 #
 #   make demo    train on real digits, leave a model and pictures in demo/
 #   make test    all tests, compared with the newest Keras, which goes into .venv-oracle
+#   make backends  PyTorch beside JAX and NumPy, so that make test tests it too; TORCH names the version
 #   make check   format, lint, types, imports, fast tests: under a minute
 #   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
 #   make ops     what is checked of every op, in a table
@@ -19,13 +20,18 @@ SOURCES := $(shell find cornu -type f ! -name '*.pyc')
 SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check types quick bench ops walk names format lines clean
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test backends check types quick bench ops walk names format lines clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.tools $(ORACLE)/.installed
 	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m pytest $(SIDE)
+
+backends: $(VENV)/.tools
+	$(BIN)/python $(PIP) '$(TORCH)'
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .

@@ -373,7 +373,8 @@ def scatter(x, indices, updates, mode):
     elif mode == "add":
         out = flat.index_add(0, places, rows)
     else:
-        out = flat.index_reduce(0, places, rows, {"maximum": "amax", "minimum": "amin", "multiply": "prod"}[mode])
+        places = places.reshape(-1, *[1] * len(rest)).expand(rows.shape)
+        out = flat.scatter_reduce(0, places, rows, {"maximum": "amax", "minimum": "amin", "multiply": "prod"}[mode])
     return out.reshape(x.shape)
 
 
@@ -567,6 +568,7 @@ def value_and_grad(function, arrays):
     leaves = [x.view_as(x) if nested and x.requires_grad else x.detach().requires_grad_() for x in leaves]
     with torch.enable_grad():
         value, aux = function(tree.pack_sequence_as(arrays, leaves))
+    value = array(value)
     if not value.requires_grad:
         found = [None] * len(leaves)
     else:
