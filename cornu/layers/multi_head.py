@@ -60,7 +60,7 @@ class _Heads(Layer, abstract=True):
     def _einsum(self, equation, output_shape, bias_axes, name, activation=None):
         part = {f"{what}_{kind}": getattr(self, f"{what}_{kind}") for what in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")}
         output_shape = tuple(None if size is shapes.UNKNOWN else size for size in output_shape)
-        return EinsumDense(
+        layer = EinsumDense(
             equation,
             output_shape=output_shape,
             bias_axes=bias_axes if self.use_bias else None,
@@ -69,6 +69,8 @@ class _Heads(Layer, abstract=True):
             dtype=self.dtype_policy,
             **part,
         )
+        layer.supports_masking = True  # masks act where queries meet keys
+        return layer
 
     def call(
         self,
@@ -295,3 +297,4 @@ class GroupedQueryAttention(_Heads, abstract=True):
 
 
 GroupQueryAttention = serialization.own(GroupedQueryAttention, "keras.layers", name="GroupQueryAttention")
+serialization.alias("layers", "GroupedQueryAttention", GroupQueryAttention)  # as Keras's files have it

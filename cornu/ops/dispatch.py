@@ -130,7 +130,7 @@ def _named_after(op, error, given):
         useless = [x for x in given if x is None or not (hasattr(x, "shape") or isinstance(x, (int, float, complex, str, list, tuple, dict)))]
         return TypeError(f"{op}: wanted tensors, arrays, numbers or lists of numbers; got {type(useless[0]).__name__}.") if useless else error
     kind = next((kind for kind in (TypeError, ValueError) if isinstance(error, kind)), None)
-    plain = type(error) is kind or type(error).__module__.startswith("numpy")  # JAX's own kinds say more
+    plain = type(error) is kind or (type(error).__module__.startswith("numpy") and not isinstance(error, np.linalg.LinAlgError))  # JAX's own kinds say more
     return kind(f"{op}: {error}") if kind and plain else error
 
 

@@ -10,7 +10,7 @@ from cornu import scopes, shapes, tree
 from cornu.backends import cost
 from cornu.shapes import Spec
 
-_WIDTHS = {"Layer (type)": 0.36, "Output Shape": 0.27, "Param #": 0.15, "FLOPs": 0.13, "Connected to": 0.25, "Trainable": 0.13}
+_WIDTHS = {"Layer (type)": 0.36, "Output Shape": 0.27, "Param #": 0.15, "FLOPs": 0.13, "Connected to": 0.25}
 
 
 def print_summary(model, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None):
@@ -42,13 +42,13 @@ def summary_text(model, line_length=None, positions=None, expand_nested=False, s
         if "COLUMNS" in os.environ and os.environ["COLUMNS"].isdigit():
             line_length = int(os.environ["COLUMNS"])
     table = Table(width=line_length, header_style="bold", show_lines=True)
-    shares = _shares(columns) if positions is None else _widths(positions, line_length)
+    shares = _shares(columns, line_length) if positions is None else _widths(positions, line_length)
     for column, share in zip(columns, shares):
         right = column in ("Param #", "FLOPs")
         table.add_column(
             column,
             justify="right" if right else "center" if column == "Trainable" else "left",
-            width=max(9 if column == "Trainable" else 5, int(line_length * share) - 3),
+            width=max(5, int(line_length * share) - 3),
             overflow="fold",
         )
     counted = {id(layer): _flops(layer, node) for layer, _, node in _rows(model, False, None)}
@@ -90,9 +90,11 @@ def _widths(positions, line_length):
     return [b - a for a, b in zip([0, *ends], ends)]
 
 
-def _shares(columns):
-    widths = [_WIDTHS[c] for c in columns]
-    return [w / sum(widths) for w in widths]
+def _shares(columns, line_length):
+    """The parts of the line that the columns take; Trainable takes as much as its name needs."""
+    fixed = 12.9 / line_length if "Trainable" in columns else 0.0
+    others = sum(_WIDTHS[c] for c in columns if c != "Trainable")
+    return [fixed if c == "Trainable" else (1 - fixed) * _WIDTHS[c] / others for c in columns]
 
 
 def _type(layer):

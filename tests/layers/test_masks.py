@@ -145,3 +145,10 @@ def test_masked_pictures():
     part = backends.numpy(layer(x[:, :3]))
     np.testing.assert_allclose(whole[:, :3], part, rtol=1e-6)
     np.testing.assert_allclose(whole[:, 3:], np.repeat(part[:, 2:], 2, axis=1), rtol=1e-6)
+
+
+def test_attention_over_masked_tokens_warns_of_nothing():
+    """The projections inside leave the mask to the attention."""
+    tokens = layers.Embedding(9, 8, mask_zero=True)(np.array([[1, 2, 0, 0], [3, 4, 5, 0]]))
+    for attention in layers.MultiHeadAttention(2, 4), layers.GroupQueryAttention(4, 4, 2):
+        assert attention(tokens, tokens).shape == (2, 4, 8)
