@@ -95,7 +95,8 @@ def excuses(member):
     """The lines of tests/gaps/members.txt that would excuse `class.member`: those of the class and of what it is derived from."""
     name, _, member = member.rpartition(".")
     classes = {place.removeprefix("cornu."): value for place, value in public_names.names().items() if inspect.isclass(value)}
-    return {f"{place}.{member}" for place, value in classes.items() if issubclass(here(name), value)}
+    own: type = here(name)  # pyright: ignore[reportAssignmentType]
+    return {f"{place}.{member}" for place, value in classes.items() if issubclass(own, value)}
 
 
 def holes(theirs):

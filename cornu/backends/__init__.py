@@ -156,6 +156,13 @@ def array(x, dtype=None):
     return backend.array(x, canonical(dtype) if dtype else None)
 
 
+def other_engine(x):
+    """The name of the backend whose tensor `x` is, where that is not the one in use, else None."""
+    package = type(x).__module__.partition(".")[0]
+    found = next((which for which, (module, *_) in BACKENDS.items() if module != "numpy" and package.startswith(module)), None)
+    return found if found != name() else None
+
+
 def _any_array(x, backend):
     return any(backend.is_array(item) or hasattr(item, "_cornu_value") or (isinstance(item, (list, tuple)) and _any_array(item, backend)) for item in x)
 

@@ -12,8 +12,8 @@ import math
 import ml_dtypes
 import numpy as np
 import torch
-from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
+from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
+from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
 from cornu.backends import stepwise

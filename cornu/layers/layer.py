@@ -335,7 +335,7 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
             if not backends.is_tensor(x) and not hasattr(x, "_cornu_value"):
                 if not (hasattr(x, "__array__") or hasattr(x, "__dlpack__")) or not hasattr(x, "dtype"):
                     return x
-                if getattr(x.dtype, "kind", "") in "OUSM":
+                if getattr(x.dtype, "kind", "f") in "OUSM":
                     return x
                 x = backends.array(x)
             dtype = backends.kind(x)

@@ -134,16 +134,28 @@ def _named_after(op, error, given):
     return kind(f"{op}: {error}") if kind and plain else error
 
 
+def _own(x, dtype=None):
+    """`x` as a tensor of the backend.
+
+    Raises:
+        TypeError: it is one of another engine, which is moved only when that is asked for.
+    """
+    other = backends.other_engine(x)
+    if other:
+        raise TypeError(f"the backend is {backends.name()}; got a tensor of {other}, shape {tuple(x.shape)}. Move it first: ops.convert_to_tensor(x).")
+    return array(x, dtype)
+
+
 def _tensor(x, first, sequence):
     """`x` as a tensor; a scalar that is not the first argument stays a scalar, since it is weak in promotion."""
     if type(x) is Spec or (x is None and not first):
         return x
     if first and sequence and isinstance(x, (list, tuple)):
-        return [array(item) for item in x]
+        return [_own(item) for item in x]
     if not first and type(x) in (int, float, bool, complex):
         return x
     backend = protocol.backend
-    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else array(x)
+    return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else _own(x)
 
 
 def settle(*args, dtype=None):
@@ -159,7 +171,7 @@ def settle(*args, dtype=None):
 def _cast(x, dtype):
     if type(x) is Spec:
         return x if x.dtype == dtype else Spec(x.shape, dtype)
-    return array(x, dtype)
+    return _own(x, dtype)
 
 
 _EASY = ("float32", "float16", "int32", "bool")
@@ -196,7 +208,7 @@ def unary(name, dtype=dtypes.result, doc=None):
             wanted = canonical(dtype(kind(x)))
             if type(x) is Spec:
                 return protocol.spec.elementwise(name, x, dtype="bool" if predicate else wanted)
-            return primitive(array(x, wanted))
+            return primitive(_own(x, wanted))
         except (TypeError, ValueError) as error:
             raise _told(error, name, x) from None
 
@@ -233,8 +245,8 @@ def binary(name, dtype=dtypes.result, doc=None):
             if not protocol.ABSTRACT.isdisjoint((type(x1), type(x2))):
                 return protocol.spec.elementwise(name, x1, x2, dtype="bool" if predicate else wanted)
             if type(x2) in scalars and type(x1) not in scalars:  # one tensor at least; the second scalar stays weak
-                return primitive(array(x1, wanted), x2)
-            return primitive(array(x1, wanted), array(x2, wanted))
+                return primitive(_own(x1, wanted), x2)
+            return primitive(_own(x1, wanted), _own(x2, wanted))
         except (TypeError, ValueError, RuntimeError) as error:
             raise _told(error, name, x1, x2) from None
 

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 
-from cornu import backends
+from cornu import backends, layers, ops
 from cornu.ops.dispatch import OPS
 from cornu.shapes import Spec
 from tests import gaps
@@ -69,3 +69,18 @@ def test_what_is_wrong_is_told(name, kind):
             if must:
                 found.append(f"{what}: accepted")
     assert not found, "\n".join(found)
+
+
+def test_tensors_of_another_engine_are_moved_only_on_request():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: make backends")
+    backends.load("jax")
+    other, own = torch.ones(2, 3), np.ones((2, 3), "float32")
+    message = r"add: the backend is jax; got a tensor of torch, shape \(2, 3\). Move it first: ops.convert_to_tensor\(x\)."
+    for mixed in (other, own), (own, other):
+        with pytest.raises(TypeError, match=message):
+            ops.add(*mixed)
+    for call in lambda: ops.concatenate([own, other]), lambda: ops.softmax(other), lambda: ops.matmul(own, other), lambda: ops.where(own > 0, other, own):
+        with pytest.raises(TypeError, match="got a tensor of torch"):
+            call()
+    np.testing.assert_array_equal(ops.convert_to_tensor(other), own)
+    assert backends.is_tensor(layers.Dense(2)(other))  # a layer takes in what a user has
