@@ -1,7 +1,7 @@
 """Known gaps, each with its reason.
 
 `ops.txt` has lines `name,name check: reason` or `name dtypes pattern,pattern: reason`; the check is one of eager, symbolic, compiled, gradient, dtypes,
-bad_input. Patterns are those of file names, over types joined by "/"; "mixed" stands for types that differ.
+bad_input. `<backend>.txt` has lines `name,name check: reason`. Patterns are those of file names, over types joined by "/"; "mixed" stands for types that differ.
 """
 
 import functools
@@ -25,6 +25,19 @@ def read(name):
     """Thing -> reason, of the lines `thing: reason` of a file."""
     lines = (pathlib.Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def of_backend(name):
+    """"thing check" -> reason, of the lines `thing,thing check: reason` of tests/gaps/<backend>.txt."""
+    try:
+        lines = read(name)
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for place, reason in lines.items():
+        things, _, check = place.partition(" ")
+        found |= {f"{thing} {check}": reason for thing in things.split(",")}
+    return found
 
 
 def of_ops():
