@@ -1,13 +1,14 @@
-"""A step of `fit`, ours against Keras on JAX and against PyTorch by hand.
+"""A step of `fit`, ours against Keras on the same engine and against PyTorch by hand.
 
-    taskset -c 0 python benchmarks/fit.py [mlp cnn tiny] [--peers keras torch] [--mnist mnist.npz] [--repeats 3] [--rounds 2]
+    taskset -c 0 python benchmarks/fit.py [mlp cnn lstm tiny] [--engine jax] [--peers keras torch] [--mnist mnist.npz] [--repeats 3] [--rounds 2]
 
 Each library trains in a process of its own, with its default settings: `fit` for Keras and ours (the same lines of code), a plain loop with fused
 Adam for PyTorch. The peers run in the interpreter that `CORNU_ORACLE` or `--oracle` names (an environment or its python), by default `.venv-oracle`
-of the repository. A first `fit` compiles and is not counted; of the further ones the least counts. Processor time is that of all threads.
+of the repository. `--engine torch` has ours and Keras run on PyTorch, eagerly as is the default there. A first `fit` compiles and is not counted; of the further ones the least counts. Processor time is that of all threads.
 
 mlp: 784-128-10 with dropout, 60,000 rows, batch 32. cnn: four blocks of convolution and pooling 32/64/128/128, dense 1024, 512, 10, batch 64.
-tiny: 8-16-1 regression, 1,000 rows, batch 32, 20 epochs.
+lstm: embedding 20,000 x 128, LSTM 128, one sigmoid, 80 words, batch 32. tiny: 8-16-1 regression, 1,000 rows,
+batch 32, 20 epochs.
 """
 
 import argparse
@@ -22,10 +23,12 @@ import numpy as np
 from measuring import oracle, save
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BATCH = {"mlp": 32, "cnn": 64, "tiny": 32}
-EPOCHS = {"mlp": 1, "cnn": 1, "tiny": 20}
+BATCH = {"mlp": 32, "cnn": 64, "lstm": 32, "tiny": 32}
+EPOCHS = {"mlp": 1, "cnn": 1, "lstm": 1, "tiny": 20}
 CNN_ROWS = 64 * 24  # a step takes tens of milliseconds: 24 are enough
-NAMES = {"ours": "cornu on JAX", "keras": "Keras on JAX", "torch": "PyTorch by hand"}
+LSTM_ROWS = 32 * 40
+ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor"}
+NAMES = {"ours": "cornu", "keras": "Keras", "torch": "PyTorch by hand"}
 
 
 def data(workload, mnist):
@@ -33,6 +36,8 @@ def data(workload, mnist):
     if workload == "tiny":
         x = drawn.random((1000, 8), "float32")
         return x, x.sum(1, keepdims=True)
+    if workload == "lstm":
+        return drawn.integers(0, 20000, (LSTM_ROWS, 80), "int32"), drawn.integers(0, 2, (LSTM_ROWS, 1)).astype("float32")
     if mnist:
         with np.load(mnist) as file:
             x, y = file["x_train"].astype("float32") / 255, file["y_train"].astype("int32")
@@ -55,10 +60,14 @@ def trained_by_fit(keras, workload, x, y):
         for units in 1024, 512:
             model.add(layers.Dense(units, activation="relu"))
         model.add(layers.Dense(10, activation="softmax"))
+    elif workload == "lstm":
+        model = keras.Sequential([keras.Input((80,)), layers.Embedding(20000, 128), layers.LSTM(128), layers.Dense(1, activation="sigmoid")])
     else:
         model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
     if workload == "tiny":
         model.compile("adam", "mse")
+    elif workload == "lstm":
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     else:
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return lambda: model.fit(x, y, batch_size=BATCH[workload], epochs=EPOCHS[workload], verbose=0)
@@ -77,11 +86,22 @@ def trained_by_torch(workload, x, y):
             channels = filters
         model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(128, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10))
         x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    elif workload == "lstm":
+
+        class Words(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embedding, self.lstm, self.dense = nn.Embedding(20000, 128), nn.LSTM(128, 128, batch_first=True), nn.Linear(128, 1)
+
+            def forward(self, x):
+                return self.dense(self.lstm(self.embedding(x))[0][:, -1])
+
+        model = Words()
     else:
         model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-    loss_of = nn.functional.mse_loss if workload == "tiny" else nn.functional.cross_entropy
+    loss_of = {"tiny": nn.functional.mse_loss, "lstm": nn.functional.binary_cross_entropy_with_logits}.get(workload, nn.functional.cross_entropy)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    x, y, size = torch.from_numpy(x), torch.from_numpy(y if workload == "tiny" else y.astype("int64")), BATCH[workload]
+    x, y, size = torch.from_numpy(x), torch.from_numpy(y if workload in ("tiny", "lstm") else y.astype("int64")), BATCH[workload]
 
     def run():
         for _ in range(EPOCHS[workload]):
@@ -94,19 +114,21 @@ def trained_by_torch(workload, x, y):
                 loss.backward()
                 optimizer.step()
                 total += loss.item()
-                if workload != "tiny":
+                if workload == "lstm":
+                    right += ((output > 0) == (truth > 0.5)).sum().item()
+                elif workload != "tiny":
                     right += (output.argmax(1) == truth).sum().item()
 
     return run
 
 
-def measure(library, workload, mnist, repeats):
+def measure(library, workload, mnist, repeats, engine):
     """Milliseconds a step of one library, in this process."""
     x, y = data(workload, mnist)
     if library == "torch":
         run = trained_by_torch(workload, x, y)
     else:
-        os.environ["KERAS_BACKEND"] = "jax"
+        os.environ["KERAS_BACKEND"] = engine
         if library == "ours":
             import cornu as keras
         else:
@@ -126,20 +148,25 @@ def measure(library, workload, mnist, repeats):
     return {"cpu_ms": cpu, "wall_ms": wall, "first_fit_s": first[0], "first_fit_cpu_s": first[1], "peak_mb": peak}
 
 
+def named(library, engine):
+    return NAMES[library] if library == "torch" else f"{NAMES[library]} on {ENGINES[engine]}"
+
+
 def in_its_own_process(library, workload, python, given):
     """What `measure` finds in a new process of the interpreter `python`."""
     environment = os.environ | {"PYTHONPATH": ROOT if library == "ours" else "", "PYTHONWARNINGS": "ignore"}
-    command = [python, os.path.abspath(__file__), workload, "--measure", library, "--repeats", str(given.repeats)]
+    command = [python, os.path.abspath(__file__), workload, "--measure", library, "--repeats", str(given.repeats), "--engine", given.engine]
     command += ["--mnist", os.path.abspath(given.mnist)] if given.mnist else []
     ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     if ran.returncode:
-        sys.exit(f"{workload} by {NAMES[library]} failed:\n{ran.stderr}")
+        sys.exit(f"{workload} by {named(library, given.engine)} failed:\n{ran.stderr}")
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("workloads", nargs="*", default=[], help="mlp, cnn, tiny; by default all")
+    parser.add_argument("workloads", nargs="*", default=[], help="mlp, cnn, lstm, tiny; by default all")
+    parser.add_argument("--engine", default="jax", choices=list(ENGINES), help="what ours and Keras run on")
     parser.add_argument("--peers", nargs="*", default=["keras", "torch"], choices=["keras", "torch"])
     parser.add_argument("--oracle")
     parser.add_argument("--mnist", help="mnist.npz, for real data in place of random numbers")
@@ -149,7 +176,7 @@ def main():
     given = parser.parse_args()
     workloads = given.workloads or list(BATCH)
     if given.measure:
-        print(json.dumps(measure(given.measure, workloads[0], given.mnist, given.repeats)))
+        print(json.dumps(measure(given.measure, workloads[0], given.mnist, given.repeats, given.engine)))
         return
     peer = oracle(given.oracle)
     if given.peers and not peer:
@@ -168,9 +195,9 @@ def main():
         for library, row in rows.items():
             row |= {ratio: row[key] / rows["ours"][key] for ratio, key in (("cpu_ratio", "cpu_ms"), ("wall_ratio", "wall_ms"))}
             times = f"{row['cpu_ms']:12.4f}{row['wall_ms']:9.4f}{row['cpu_ratio']:11.2f}{row['wall_ratio']:7.2f}"
-            print(f"{workload:6s}{NAMES[library]:18s}{times}{row['first_fit_s']:13.2f}{row['peak_mb']:9.0f}", flush=True)
+            print(f"{workload:6s}{named(library, given.engine):18s}{times}{row['first_fit_s']:13.2f}{row['peak_mb']:9.0f}", flush=True)
         found[workload] = rows
-    save("fit", {"workloads": found, "data": "mnist" if given.mnist else "random"})
+    save("fit" if given.engine == "jax" else f"fit_{given.engine}", {"workloads": found, "data": "mnist" if given.mnist else "random"})
 
 
 if __name__ == "__main__":
