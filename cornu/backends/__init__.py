@@ -18,6 +18,7 @@ from cornu.shapes import Spec, Unknown
 BACKENDS = {  # name -> (module it needs, how to install it, whether 64-bit types exist)
     "jax": ("jax", "pip install jax", False),
     "torch": ("torch", "pip install torch", True),
+    "tensorflow": ("tensorflow", "pip install tensorflow", True),
     "numpy": ("numpy", "pip install numpy", True),
 }
 ALIASES = {}  # other names -> (backend, the line that tells the user)

@@ -1,0 +1,738 @@
+"""TensorFlow: programs are graphs that `tf.function` makes; outside of them each op runs at once.
+
+A graph is made for each shape, so sizes are known while it is. Loops of many steps are loops of the graph. `jit_compile=True` hands a graph to XLA.
+Types that TensorFlow can keep but lacks a kernel for are computed in a wider one and cast back. Tensors never change in place; a Variable that a
+user's own `tf.GradientTape` or `tf.function` reads is kept in a `tf.Variable` from then on.
+"""
+
+import builtins
+import functools
+import itertools
+import math
+import os
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it says when it starts is no warning; errors still show
+
+import tensorflow as tf
+
+from cornu import scopes, tree
+from cornu.backends import stepwise
+from cornu.shapes import UNKNOWN, Spec
+
+NAME = "tensorflow"
+WIDE = True
+COMPILES = True
+HOST = not tf.config.list_physical_devices("GPU")
+ARRAY = type(tf.constant(0))
+
+DTYPES = {name: tf.as_dtype(name) for name in """bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float8_e4m3fn float8_e5m2 bfloat16
+    float16 float32 float64 complex64 complex128""".split()}  # fmt: skip
+_NAME = {dtype: name for name, dtype in DTYPES.items()}
+
+
+# Arrays
+
+
+def array(x, dtype=None):
+    """A tensor from lists, scalars, NumPy arrays (copied: the caller may write to them later) and tensors."""
+    if isinstance(x, tf.IndexedSlices):
+        x = _dense(x)
+    if isinstance(x, tf.Tensor):
+        return x if dtype is None or x.dtype is DTYPES[dtype] else cast(x, dtype)
+    return share(np.array(x, dtype))
+
+
+def share(x):
+    """A tensor over the memory of the NumPy array `x` where that can be."""
+    if x.dtype.kind in "USO":
+        raise TypeError(f"The tensorflow backend computes with no text or objects; got an array of {x.dtype}.")
+    return tf.convert_to_tensor(x)
+
+
+def is_array(x):
+    return isinstance(x, (tf.Tensor, tf.IndexedSlices))
+
+
+def dtype(x):
+    return _NAME[x.dtype]
+
+
+type_object = DTYPES.__getitem__
+
+
+def numpy(x):
+    return array(x).numpy()
+
+
+def copy(x):
+    return tf.identity(x)  # tensors never change
+
+
+def block(tree):
+    tf.test.experimental.sync_devices()
+
+
+def device_scope(name):
+    """Tensors are made on the device `name`: `"cpu"`, `"gpu:0"`."""
+    kind, _, index = name.lower().partition(":")
+    known = tf.config.list_logical_devices()
+    wanted = f"/device:{kind.replace('cuda', 'gpu').upper()}:{index or 0}"
+    if wanted not in [device.name for device in known]:
+        shown = ", ".join(device.name.removeprefix("/device:").lower() for device in known)
+        raise ValueError(f"device: wanted one of {shown}; got {name!r}.")
+    return tf.device(wanted)
+
+
+def profile(folder):
+    """While the `with` lasts, TensorFlow's profiler writes into `folder` what TensorBoard's profile plug-in shows."""
+    return tf.profiler.experimental.Profile(folder)
+
+
+def eager(function):
+    """A primitive without the question whether its type must be widened: called with types that need not."""
+    return getattr(function, "narrow", function)
+
+
+def _eagerly():
+    return tf.executing_eagerly()
+
+
+# Elementwise. The second operand may be a Python number.
+
+negative, abs, sign, exp, expm1, log, log1p = tf.negative, tf.abs, tf.sign, tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p
+sqrt, rsqrt, square, reciprocal, sigmoid = tf.sqrt, tf.math.rsqrt, tf.square, tf.math.reciprocal, tf.sigmoid
+sin, cos, tan, arcsin, arccos, arctan, arctan2 = tf.sin, tf.cos, tf.tan, tf.asin, tf.acos, tf.atan, tf.atan2
+sinh, cosh, tanh, arcsinh, arccosh, arctanh = tf.sinh, tf.cosh, tf.tanh, tf.asinh, tf.acosh, tf.atanh
+erf, erfinv, lgamma, digamma = tf.math.erf, tf.math.erfinv, tf.math.lgamma, tf.math.digamma
+isnan, isinf, isfinite, conj, nextafter = tf.math.is_nan, tf.math.is_inf, tf.math.is_finite, tf.math.conj, tf.math.nextafter
+add, subtract, multiply, divide, mod, power = tf.add, tf.subtract, tf.multiply, tf.math.truediv, tf.math.floormod, tf.pow
+maximum, minimum, floor_divide = tf.maximum, tf.minimum, tf.math.floordiv
+less, less_equal, greater, greater_equal = tf.less, tf.less_equal, tf.greater, tf.greater_equal
+equal, not_equal = tf.equal, tf.not_equal
+logical_not, logical_and, logical_or, logical_xor = tf.logical_not, tf.logical_and, tf.logical_or, tf.math.logical_xor
+left_shift, right_shift = tf.bitwise.left_shift, tf.bitwise.right_shift
+real = tf.math.real
+
+
+def _of_bits(function, logical):
+    return lambda *xs: (logical if xs[0].dtype is tf.bool else function)(*xs)
+
+
+bitwise_not, bitwise_and = _of_bits(tf.bitwise.invert, tf.logical_not), _of_bits(tf.bitwise.bitwise_and, tf.logical_and)
+bitwise_or, bitwise_xor = _of_bits(tf.bitwise.bitwise_or, tf.logical_or), _of_bits(tf.bitwise.bitwise_xor, tf.math.logical_xor)
+
+
+def imag(x):
+    return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
+
+
+def log2(x):
+    return log(x) / tf.constant(math.log(2), x.dtype)
+
+
+def log10(x):
+    return log(x) / tf.constant(math.log(10), x.dtype)
+
+
+def _kept_in_integers(function):
+    return lambda x: function(x) if x.dtype.is_floating else x
+
+
+floor, ceil, round = map(_kept_in_integers, (tf.floor, tf.math.ceil, tf.round))
+trunc = _kept_in_integers(lambda x: tf.where(x < 0, tf.math.ceil(x), tf.floor(x)))
+
+
+def where(condition, x, y):
+    if isinstance(x, tf.Tensor):
+        y = y if isinstance(y, tf.Tensor) else tf.constant(y, x.dtype)
+    elif isinstance(y, tf.Tensor):
+        x = tf.constant(x, y.dtype)
+    return tf.where(condition, x, y)
+
+
+def cast(x, dtype):
+    kind = DTYPES[dtype]
+    if x.dtype.is_complex and not kind.is_complex:
+        if kind is tf.bool:
+            return tf.not_equal(x, 0)
+        x = tf.math.real(x)
+    return tf.cast(x, kind)
+
+
+# Making
+
+
+def full(shape, value, dtype):
+    return tf.fill(tuple(shape), cast(value, dtype) if isinstance(value, tf.Tensor) else tf.constant(value, DTYPES[dtype]))
+
+
+def arange(start, stop, step, dtype):
+    return share(np.arange(start, stop, step).astype(dtype))
+
+
+def iota(shape, axis, dtype):
+    steps = tf.cast(tf.range(shape[axis]), DTYPES[dtype])
+    return tf.broadcast_to(tf.reshape(steps, [-1 if i == axis else 1 for i in range(len(shape))]), tuple(shape))
+
+
+# Reductions
+
+sum, prod, max, min, any, all = tf.reduce_sum, tf.reduce_prod, tf.reduce_max, tf.reduce_min, tf.reduce_any, tf.reduce_all
+cumsum, cumprod = tf.cumsum, tf.math.cumprod
+
+
+def _first(best, x, axis, keepdims):
+    """The place of the first that is `best`, or NaN."""
+    hits = tf.equal(x, best)
+    if x.dtype.is_floating:
+        hits = tf.logical_or(hits, tf.math.is_nan(x))
+    found = tf.argmax(tf.cast(hits, tf.int32), axis, tf.int32)
+    return tf.expand_dims(found, axis) if keepdims else found
+
+
+def argmax(x, axis, keepdims):
+    x = tf.cast(x, tf.int32) if x.dtype is tf.bool else x
+    return _first(tf.reduce_max(x, axis, True), x, axis, keepdims)
+
+
+def argmin(x, axis, keepdims):
+    x = tf.cast(x, tf.int32) if x.dtype is tf.bool else x
+    return _first(tf.reduce_min(x, axis, True), x, axis, keepdims)
+
+
+# Order
+
+
+def sort(x, axis):
+    return take_along_axis(x, argsort(x, axis), axis)
+
+
+def argsort(x, axis):
+    if x.dtype is tf.bool:
+        x = tf.cast(x, tf.int32)
+    elif x.dtype.is_floating:  # NaN comes last
+        x = tf.where(tf.math.is_nan(x), tf.constant(math.inf, x.dtype), x)
+    return tf.argsort(x, axis, stable=True)
+
+
+def top_k(x, k):
+    return tuple(tf.math.top_k(x, k))
+
+
+# Movement
+
+transpose, broadcast_to, flip, concatenate = tf.transpose, tf.broadcast_to, tf.reverse, tf.concat
+
+
+def reshape(x, shape):
+    return tf.reshape(x, tuple(shape))
+
+
+def pad(x, widths, value):
+    if builtins.any(width < 0 for pair in widths for width in pair):
+        cuts = tuple(builtins.slice(builtins.max(0, -low), n - builtins.max(0, -high)) for n, (low, high) in zip(x.shape, widths, strict=True))
+        x, widths = x[cuts], [(builtins.max(0, low), builtins.max(0, high)) for low, high in widths]
+    return tf.pad(x, widths, constant_values=value)
+
+
+def bitcast(x, dtype):
+    kind = DTYPES[dtype]
+    ratio = x.dtype.size // kind.size
+    if ratio > 1:  # the new axis of the parts joins the last
+        return tf.reshape(tf.bitcast(x, kind), (*x.shape[:-1], x.shape[-1] * ratio))
+    ratio = kind.size // x.dtype.size
+    return tf.bitcast(tf.reshape(x, (*x.shape[:-1], x.shape[-1] // ratio, ratio)) if ratio > 1 else x, kind)
+
+
+def dilate(x, steps):
+    for axis, step in enumerate(steps):
+        if step > 1 and x.shape[axis] > 1:
+            sizes = list(x.shape)
+            x = tf.pad(tf.expand_dims(x, axis + 1), [(0, step - 1 if i == axis + 1 else 0) for i in range(len(sizes) + 1)])
+            x = tf.reshape(x, (*sizes[:axis], sizes[axis] * step, *sizes[axis + 1 :]))[(builtins.slice(None),) * axis + (builtins.slice(None, 1 - step),)]
+    return x
+
+
+def slice(x, starts, stops, strides):
+    return x[tuple(map(builtins.slice, starts, stops, strides))]
+
+
+def _positive(indices, size):
+    indices = indices if indices.dtype in (tf.int32, tf.int64) else tf.cast(indices, tf.int64)
+    return tf.where(indices < 0, indices + size, indices)
+
+
+def take(x, indices, axis):
+    """An index out of range is an error."""
+    return tf.gather(x, _positive(indices, x.shape[axis]), axis=axis)
+
+
+def take_along_axis(x, indices, axis):
+    size = x.shape[axis]
+    others = [n if n != 1 else m for i, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True)) if i != axis]
+    x, indices = _broadcast_but(x, axis, others), _broadcast_but(_positive(indices, size), axis, others)
+    order = [*(i for i in range(x.ndim) if i != axis), axis]
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    if axis != x.ndim - 1:
+        x, indices = tf.transpose(x, order), tf.transpose(indices, order)
+    found = tf.gather(x, indices, axis=x.ndim - 1, batch_dims=x.ndim - 1)
+    return tf.transpose(found, back) if axis != x.ndim - 1 else found
+
+
+def _broadcast_but(x, axis, others):
+    shape = (*others[:axis], x.shape[axis], *others[axis:])
+    return x if tuple(x.shape) == shape else tf.broadcast_to(x, shape)
+
+
+def getitem(x, key):
+    """NumPy's indexing. What TensorFlow slices by itself comes first, then the arrays among the indices gather from what is left."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [_index(k) for k in keys]
+    if not builtins.any(isinstance(k, tf.Tensor) and (k.ndim or k.dtype is tf.bool) for k in keys):
+        return x[tuple(keys)]
+    taken = builtins.sum(k.ndim if isinstance(k, tf.Tensor) and k.dtype is tf.bool else k is not None for k in keys if k is not Ellipsis)
+    whole = [builtins.slice(None)] * (x.ndim - taken)
+    at = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
+    keys = keys[:at] + whole + keys[at + 1 :] if at is not None else keys + whole
+    first, arrays, groups = [], [], 0  # the slices; (axis after slicing, indices); how many runs of arrays there are
+    previous = False
+    for k in keys:
+        if isinstance(k, (int, tf.Tensor)):
+            groups += not previous
+            parts = tf.unstack(tf.where(k), k.ndim, axis=1) if isinstance(k, tf.Tensor) and k.dtype is tf.bool else [k]
+            for part in parts:
+                axis = len(first)
+                size = x.shape[builtins.sum(item is not None for item in first)]
+                arrays.append((axis, _positive(tf.convert_to_tensor(part), size)))
+                first.append(builtins.slice(None))
+            previous = True
+        else:
+            first.append(tf.newaxis if k is None else k)
+            previous = False
+    if not builtins.all(isinstance(k, builtins.slice) and k == builtins.slice(None) for k in first):
+        x = x[tuple(first)]
+    axes = [axis for axis, _ in arrays]
+    if len(arrays) == 1:
+        return tf.gather(x, arrays[0][1], axis=axes[0])
+    indices = [tf.cast(index, tf.int64) for _, index in arrays]
+    shape = functools.reduce(tf.broadcast_static_shape, [index.shape for index in indices])
+    indices = tf.stack([tf.broadcast_to(index, shape) for index in indices], -1)
+    rest = [i for i in range(x.ndim) if i not in axes]
+    found = tf.gather_nd(x if axes == list(range(len(axes))) else tf.transpose(x, axes + rest), indices)
+    if groups == 1 and axes[0]:  # arrays side by side: what they give takes their place, else it comes first
+        wide, before = len(shape), axes[0]
+        found = tf.transpose(found, [*range(wide, wide + before), *range(wide), *range(wide + before, found.ndim)])
+    return found
+
+
+def _index(k):
+    if isinstance(k, (list, np.ndarray)):
+        k = tf.convert_to_tensor(np.asarray(k, None if np.size(k) else np.int64))
+    if isinstance(k, np.generic):
+        return tf.convert_to_tensor(k) if k.dtype.kind == "b" else int(k)
+    if isinstance(k, tf.Tensor) and k.dtype not in (tf.bool, tf.int32, tf.int64):
+        return tf.cast(k, tf.int64)
+    return tf.constant(k) if type(k) is bool else k
+
+
+def scatter(x, indices, updates, mode):
+    """An index out of range is an error. Places are counted through the first k axes."""
+    k = indices.shape[-1]
+    rest, places = tuple(x.shape[k:]), 0
+    for i in range(k):
+        places = places * x.shape[i] + _positive(indices[..., i], x.shape[i])
+    rows, count = math.prod(x.shape[:k]), math.prod(indices.shape[:-1])
+    updates = tf.reshape(tf.broadcast_to(updates, (*indices.shape[:-1], *rest)), (count, *rest))
+    flat, places = tf.reshape(x, (rows, *rest)), tf.reshape(places, (count, 1))
+    if mode == "multiply":
+        out = flat * tf.math.unsorted_segment_prod(updates, places[:, 0], rows)
+    else:
+        out = _SCATTERS[mode](flat, places, updates)
+    return tf.reshape(out, x.shape)
+
+
+_SCATTERS = {
+    "update": tf.tensor_scatter_nd_update,
+    "add": tf.tensor_scatter_nd_add,
+    "maximum": tf.tensor_scatter_nd_max,
+    "minimum": tf.tensor_scatter_nd_min,
+}
+
+
+def _starts(x, starts, sizes):
+    starts = [tf.cast(start, tf.int32) for start in starts]
+    starts = [tf.where(start < 0, start + n, start) for start, n in zip(starts, x.shape, strict=True)]
+    return tf.stack([tf.clip_by_value(start, 0, n - size) for start, n, size in zip(starts, x.shape, sizes, strict=True)])
+
+
+def dynamic_slice(x, starts, sizes):
+    out = tf.slice(x, _starts(x, starts, sizes), sizes) if x.ndim else x
+    return tf.ensure_shape(out, sizes)
+
+
+def dynamic_update_slice(x, update, starts):
+    if not x.ndim:
+        return update
+    starts = _starts(x, starts, update.shape)
+    return tf.tensor_scatter_nd_update(x, _places(starts, update.shape), update)
+
+
+def _places(starts, sizes):
+    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1).astype(np.int32)
+    return starts + grid
+
+
+# Products
+
+
+def matmul(x, y):
+    if x.ndim > 2 and y.ndim == 2:  # one product of matrices, whose gradient by `y` is one too
+        return tf.reshape(tf.matmul(tf.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1])), y), (*x.shape[:-1], y.shape[-1]))
+    return tf.matmul(x, y)
+
+
+def einsum(equation, xs):
+    return tf.einsum(equation, *xs)
+
+
+def conv(x, kernel, strides, padding, dilation, groups):
+    rank = len(strides)
+    if rank == 1:
+        out = conv(x[:, None], kernel[None], (1, *strides), ((0, 0), *padding), (1, *dilation), groups)
+        return out[:, 0]
+    if builtins.any(step > 1 for step in dilation):  # no kernel of a CPU has gradients of it
+        kernel, dilation = dilate(kernel, (*dilation, 1, 1)), (1,) * rank
+    if rank == 3 or not builtins.all(low >= 0 <= high for low, high in padding):
+        x, padding = pad(x, ((0, 0), *padding, (0, 0)), 0), ((0, 0),) * rank
+    if groups > 1:
+        return _conv_of_groups(x, kernel, strides, padding, groups)
+    if rank == 3:
+        return tf.nn.conv3d(x, kernel, (1, *strides, 1), "VALID")
+    return tf.nn.conv2d(x, kernel, strides, ((0, 0), *padding, (0, 0)) if builtins.any(map(builtins.any, padding)) else "VALID")
+
+
+def _conv_of_groups(x, kernel, strides, padding, groups):
+    if len(strides) == 2 and kernel.shape[-2] == 1 and strides[0] == strides[1]:
+        kernel = tf.reshape(kernel, (*kernel.shape[:2], groups, kernel.shape[-1] // groups))
+        x = pad(x, ((0, 0), *padding, (0, 0)), 0) if builtins.any(map(builtins.any, padding)) else x
+        return tf.nn.depthwise_conv2d(x, kernel, (1, *strides, 1), "VALID")
+    parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
+    return tf.concat([conv(part, weights, strides, padding, (1,) * len(strides), 1) for part, weights in parts], -1)
+
+
+# Windows
+
+
+def max_pool(x, size, strides, padding):
+    least = -math.inf if x.dtype.is_floating else x.dtype.min
+    x = _edged(x, padding, least)
+    if x.dtype is not tf.float32:
+        return _pool(x, size, strides, tf.maximum)
+    return tf.nn.pool(x, size, "MAX", strides, "VALID")
+
+
+def sum_pool(x, size, strides, padding):
+    return _pool(_edged(x, padding, 0), size, strides, tf.add)
+
+
+def _edged(x, padding, value):
+    return pad(x, ((0, 0), *padding, (0, 0)), value) if builtins.any(map(builtins.any, padding)) else x
+
+
+def _pool(x, size, strides, combine):
+    """Windows as strided slices, combined axis by axis."""
+    for axis, (window, stride) in enumerate(zip(size, strides, strict=True), 1):
+        reach = (x.shape[axis] - window) // stride * stride + 1
+        before = (builtins.slice(None),) * axis
+        x = functools.reduce(combine, [x[(*before, builtins.slice(i, i + reach, stride))] for i in range(window)])
+    return x
+
+
+# Linear algebra
+
+cholesky, inv, det, fft, ifft = tf.linalg.cholesky, tf.linalg.inv, tf.linalg.det, tf.signal.fft, tf.signal.ifft
+
+
+def qr(x, complete):
+    return tuple(tf.linalg.qr(x, complete))
+
+
+def lu(x):
+    factors, order = tf.linalg.lu(x)
+    rows, pivots = tf.broadcast_to(tf.range(x.shape[-2]), order.shape), []
+    for i in range(builtins.min(x.shape[-2:])):  # which row was swapped with row i
+        wanted = order[..., i : i + 1]
+        pivots.append(tf.argmax(tf.cast(tf.equal(rows, wanted), tf.int32), -1, tf.int32)[..., None])
+        held = tf.where(tf.equal(rows, wanted), rows[..., i : i + 1], rows)
+        rows = tf.concat([held[..., :i], wanted, held[..., i + 1 :]], -1)
+    return factors, tf.concat(pivots, -1)
+
+
+def eig(x):
+    return tuple(tf.linalg.eig(x))
+
+
+def svd(x, full_matrices, compute_uv):
+    if not compute_uv:
+        return tf.linalg.svd(x, compute_uv=False)
+    s, u, v = tf.linalg.svd(x, full_matrices)
+    return u, s, tf.linalg.adjoint(v)
+
+
+def eigh(x):
+    return tuple(tf.linalg.eigh(x))
+
+
+def _by_vectors(function):
+    """`function` of a matrix and a matrix, for a vector as the second too."""
+    return lambda a, b, *args: function(a, b[..., None], *args)[..., 0] if b.ndim < a.ndim else function(a, b, *args)
+
+
+solve = _by_vectors(tf.linalg.solve)
+triangular_solve = _by_vectors(lambda a, b, lower: tf.linalg.triangular_solve(*_same_batch(a, b), lower=lower))
+
+
+def _same_batch(a, b):
+    return a, b
+
+
+# Control flow: the graph's own inside of graphs, Python's outside
+
+
+def _flat(structure):
+    return [array(leaf) for leaf in tree.flatten(structure) if leaf is not None]
+
+
+def _filled(structure, leaves):
+    """`structure` with `leaves` in the places that are not None."""
+    leaves = iter(leaves)
+    return tree.map_structure(lambda x: None if x is None else next(leaves), structure)
+
+
+def cond(predicate, if_true, if_false):
+    if _eagerly():
+        return stepwise.cond(predicate, if_true, if_false)
+    forms = []
+
+    def branch(function):
+        def run():
+            out = function()
+            forms.append(out)
+            return _flat(out)
+
+        return run
+
+    found = tf.cond(predicate, branch(if_true), branch(if_false))
+    return _filled(forms[0], found)
+
+
+def while_loop(test, body, state):
+    if _eagerly():
+        return stepwise.while_loop(test, body, state)
+    leaves = _flat(state)
+    kinds = [leaf.dtype for leaf in leaves]
+
+    def step(*leaves):
+        return [tf.cast(new, kind) if new.dtype is not kind else new for new, kind in zip(_flat(body(_filled(state, leaves))), kinds, strict=True)]
+
+    found = tf.while_loop(lambda *leaves: test(_filled(state, leaves)), step, leaves, parallel_iterations=1)
+    return _filled(state, found)
+
+
+def stop_gradient(x):
+    return tree.map_structure(tf.stop_gradient, x)
+
+
+def _item(structure, i):
+    return tree.map_structure(lambda x: None if x is None else x[i], structure)
+
+
+def scan(body, state, xs, length, reverse):
+    given = _flat(xs)
+    length = given[0].shape[0] if given else length
+    if _eagerly() or not length:
+        return _scan_stepwise(body, state, xs, length, reverse)
+    parts = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:], clear_after_read=False).unstack(x) for x in given]
+    first = _flat(state)
+    form, specs = _shape_of_step(body, state, xs, given)
+    gathered = [tf.TensorArray(spec.dtype, length, element_shape=spec.shape) for spec in specs]
+
+    def step(i, leaves, gathered):
+        at = length - 1 - i if reverse else i
+        news, y = body(_filled(state, leaves), _filled(xs, [part.read(at) for part in parts]))
+        return i + 1, _flat(news), [into.write(at, leaf) for into, leaf in zip(gathered, _flat(y), strict=True)]
+
+    _, last, gathered = tf.while_loop(lambda i, *_: i < length, step, (0, first, gathered), parallel_iterations=1, maximum_iterations=length)
+    return _filled(state, last), _filled(form, [into.stack() for into in gathered])
+
+
+def _shape_of_step(body, state, xs, given):
+    """The form of what `body` gives besides the state, and its leaves, of no use but for their shapes."""
+    found = []
+
+    def trace(*leaves):
+        held = len(leaves) - len(given)
+        _, y = body(_filled(state, leaves[:held]), _filled(xs, leaves[held:]))
+        found.append(y)
+        return _flat(y)
+
+    specs = [tf.TensorSpec(x.shape, x.dtype) for x in _flat(state)] + [tf.TensorSpec(x.shape[1:], x.dtype) for x in given]
+    graph = tf.__internal__.FuncGraph("shapes")
+    with graph.as_default():
+        leaves = trace(*[tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs])
+    return found[0], leaves
+
+
+def _scan_stepwise(body, state, xs, length, reverse):
+    ys = [None] * length
+    for i in reversed(range(length)) if reverse else range(length):
+        state, ys[i] = body(state, _item(xs, i))
+    if ys:
+        return state, tree.map_structure(lambda *leaves: None if leaves[0] is None else tf.stack(leaves), *ys)
+    nothing = body(state, tree.map_structure(lambda x: None if x is None else tf.zeros(x.shape[1:], x.dtype), xs))[1]
+    return state, tree.map_structure(lambda x: None if x is None else tf.zeros((0, *x.shape), x.dtype), nothing)
+
+
+def vectorize(function, in_axes):
+    def mapped(*args):
+        axes = [in_axes] * len(args) if isinstance(in_axes, int) else in_axes
+        moved = [
+            tree.map_structure(lambda x, axis=axis: x if not axis else _moved(x, axis), arg) for arg, axis in zip(args, axes, strict=True)
+        ]
+        leaves = [leaf for arg, axis in zip(moved, axes, strict=True) if axis is not None for leaf in tree.flatten(arg)]
+        forms = []
+
+        def one(leaves):
+            leaves = iter(leaves)
+            filled = [arg if axis is None else tree.map_structure(lambda _: next(leaves), arg) for arg, axis in zip(moved, axes, strict=True)]
+            out = function(*filled)
+            forms.append(out)
+            return _flat(out)
+
+        found = tf.vectorized_map(one, leaves)
+        return _filled(forms[0], found)
+
+    return mapped
+
+
+def _moved(x, axis):
+    axis = axis % x.ndim
+    return tf.transpose(x, [axis, *(i for i in range(x.ndim) if i != axis)])
+
+
+def custom_gradient(function, arguments):
+    forms = []
+
+    @tf.custom_gradient
+    def run(*leaves):
+        value, pullback = function(*tree.pack_sequence_as(arguments, leaves))
+        forms.append(value)
+
+        def backward(*gradients):
+            found = tree.flatten(pullback(tree.pack_sequence_as(value, gradients)))
+            return [None if x is None else array(x) for x in found]
+
+        return _flat(value), backward
+
+    found = run(*tree.flatten(arguments))
+    return tree.pack_sequence_as(forms[0], found)
+
+
+def jvp(function, primals, tangents, has_aux):
+    primals, tangents = tree.map_structure(tf.identity, tuple(primals)), tuple(tangents)
+    with tf.autodiff.ForwardAccumulator(primals, tangents) as accumulator:
+        out = function(*primals)
+    value, aux = out if has_aux else (out, None)
+    change = tree.map_structure(lambda x: accumulator.jvp(x, tf.UnconnectedGradients.ZERO), value)
+    return (value, change, aux) if has_aux else (value, change)
+
+
+def remat(function, arguments):
+    return function(*arguments)
+
+
+# Gradients and compiling
+
+
+def _dense(gradient):
+    shape = gradient.dense_shape
+    return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, tf.cast(shape[0], tf.int32))
+
+
+def value_and_grad(function, arrays):
+    """Inside another `value_and_grad`, or a user's own tape, the gradients stay on its tape."""
+    leaves = [tf.identity(x) for x in tree.flatten(arrays)]
+    watched = [x for x in leaves if x.dtype.is_floating or x.dtype.is_complex]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(watched)
+        value, aux = function(tree.pack_sequence_as(arrays, leaves))
+        value = array(value)
+    found = iter(tape.gradient(value, watched))
+    found = [next(found) if x.dtype.is_floating or x.dtype.is_complex else None for x in leaves]
+    found = [tf.zeros_like(x) if gradient is None else array(gradient) for x, gradient in zip(leaves, found, strict=True)]
+    return (value, aux), tree.pack_sequence_as(arrays, found)
+
+
+def compile(function, donate=()):
+    """A graph for each form, shape and type of the arguments."""
+    programs = {}
+
+    def call(*args):
+        leaves = tree.flatten(args)
+        leaves = [tf.convert_to_tensor(x) if type(x) is np.ndarray else x for x in leaves]
+        key = tuple((x.dtype, x.shape) if type(x) is ARRAY else x for x in leaves)
+        program = programs.get(key)
+        if program is None:
+            program = programs[key] = _traced(function, args, leaves)
+        return program([x for x in leaves if type(x) is ARRAY])
+
+    return call
+
+
+def _traced(function, args, leaves):
+    """`function` as a graph, called with the tensors among its leaves."""
+    places = [i for i, x in enumerate(leaves) if isinstance(x, tf.Tensor)]
+    forms = []
+
+    def run(*tensors):
+        filled = list(leaves)
+        for i, x in zip(places, tensors, strict=True):
+            filled[i] = x
+        out = function(*tree.pack_sequence_as(args, filled))
+        forms[:] = [out]
+        return _flat(out)
+
+    made = tf.function(run, autograph=False).get_concrete_function(*[tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places])
+    form = tree.map_structure(lambda x: None if x is None else 0, forms[0])
+    return lambda tensors: _filled(form, made(*tensors))
+
+
+def repeat(step, state, batches, length):
+    def body(held):
+        i, state, _ = held
+        state, logs = step(state, _item(batches, i))
+        return i + 1, state, logs
+
+    state, logs = step(state, _item(batches, 0))
+    return while_loop(lambda held: held[0] < length, body, (tf.constant(1), state, logs))[1:]
+
+
+def infer(function, specs):
+    """The Specs of `function(*specs)`: a graph made for two lengths of every unknown size, and a size that differs is unknown."""
+
+    def outputs(filling):
+        def filled(x):
+            return tf.compat.v1.placeholder(DTYPES[x.dtype], [filling if n is UNKNOWN else n for n in x.shape]) if type(x) is Spec else x
+
+        graph = tf.__internal__.FuncGraph("shapes")
+        with graph.as_default(), scopes.outside("SymbolicScope"), scopes.StatelessScope():
+            return tree.map_structure(lambda x: None if x is None else array(x), function(*(tree.map_structure(filled, spec) for spec in specs)))
+
+    def spec(one, other):
+        if one is None:
+            return None
+        return Spec([UNKNOWN if n is None or n != m else n for n, m in zip(one.shape, other.shape, strict=True)], dtype(one))
+
+    return tree.map_structure(spec, outputs(1031), outputs(2053))
