@@ -9,7 +9,7 @@ import importlib
 from cornu.version import __version__ as __version__
 
 _MODULES = (
-    "activations backend callbacks config constraints datasets distillation dtype_policies initializers layers legacy losses metrics "
+    "activations applications backend callbacks config constraints datasets distillation dtype_policies initializers layers legacy losses metrics "
     "mixed_precision models ops optimizers preprocessing random regularizers saving tree utils visualization wrappers"
 ).split()
 _PLACES = {  # public name -> module

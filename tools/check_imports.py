@@ -50,6 +50,7 @@ ORDER = (  # parts of equal rank on one line
     "preprocessing",
     "visualization",
     "datasets",
+    "applications",
     "automatic",
     "api",
 )
