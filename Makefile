@@ -2,7 +2,7 @@
 #
 #   make demo    train on real digits, leave a model and pictures in demo/
 #   make test    all tests, compared with the newest Keras, which goes into .venv-oracle
-#   make backends  PyTorch beside JAX and NumPy, so that make test tests it too; TORCH names the version
+#   make backends  PyTorch, TensorFlow and PyTensor beside JAX and NumPy, so that make test tests them too; TORCH, TENSORFLOW name the builds
 #   make check   format, lint, types, imports, fast tests: under a minute
 #   make bench   the benchmarks; PEERS="keras torch" where .venv-oracle has PyTorch too
 #   make ops     what is checked of every op, in a table
@@ -21,6 +21,7 @@ SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := -m pip --disable-pip-version-check install --quiet
 
 TORCH ?= torch==2.13.0
+TENSORFLOW ?= tensorflow-cpu
 
 .PHONY: demo test backends check types quick bench ops walk names format lines clean
 
@@ -31,7 +32,8 @@ test: $(VENV)/.tools $(ORACLE)/.installed
 	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python -m pytest $(SIDE)
 
 backends: $(VENV)/.tools
-	$(BIN)/python $(PIP) '$(TORCH)'
+	$(BIN)/python $(PIP) '$(TORCH)' '$(TENSORFLOW)' pytensor
+	$(BIN)/python -m pip uninstall --quiet --yes keras  # TensorFlow brings it; the tests ask Keras in .venv-oracle
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import warnings
 
 from cornu.saving import archive, atomic, hdf5, limits, shards
 from cornu.serialization import CorruptFileError
@@ -24,6 +25,10 @@ def _to_write(path, overwrite, what):
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{what}: {path} exists, and overwrite=False.")
     return path
+
+
+def _unbuilt(model):
+    return f"{type(model).__name__} {model.name!r} has no weights yet, as it is not built: call it on data, or build(input_shape), first."
 
 
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
@@ -49,6 +54,8 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     if kwargs.pop("save_format", None) not in (None, "keras", "h5") or kwargs:
         raise ValueError(f"save: {next(iter(kwargs), 'save_format')!r} is not supported: the file's ending says its format, .keras or .h5.")
     path = _to_write(filepath, overwrite, "save")
+    if not model.built:
+        warnings.warn(f"{_unbuilt(model)} The file will hold none.", stacklevel=3)
     if path.endswith(".keras"):
         if zipped is False:
             raise ValueError("save: zipped=False is not supported; a .keras file is one archive.")
@@ -99,11 +106,13 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
         max_shard_size: GB (2**30 bytes) that a file holds at most, where a single array is not larger; None for one file.
 
     Raises:
-        ValueError: another ending, or a size that is not above 0.
+        ValueError: another ending, a size that is not above 0, or a model that is not built.
         FileExistsError: it exists, and `overwrite` is False.
     """
     if kwargs:
         raise TypeError(f"save_weights has no argument {next(iter(kwargs))!r}.")
+    if not model.built:
+        raise ValueError(f"save_weights: {_unbuilt(model)}")
     path = _to_write(filepath, overwrite, "save_weights")
     if max_shard_size is not None:
         if isinstance(max_shard_size, bool) or not isinstance(max_shard_size, (int, float)) or not max_shard_size > 0:

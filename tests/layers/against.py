@@ -79,10 +79,11 @@ def ask(cases, gradients=None):
 
     Args:
         cases: dicts with `expression` and `shapes`, and `spread` and `kwargs` where they are needed.
-        gradients: for how many of them the gradients are wanted too; None for all.
+        gradients: the places of those whose gradients are wanted too; None for all.
     """
     answers = oracle.run(PREPARE + VALUES, cases=cases, backend="numpy")["answers"]
-    chosen = [i for i, found in enumerate(answers) if "error" not in found and "float16" not in cases[i]["expression"]][:gradients]
+    wanted = range(len(cases)) if gradients is None else gradients
+    chosen = [i for i in wanted if "error" not in answers[i] and "float16" not in cases[i]["expression"]]
     more = oracle.run(PREPARE + GRADIENTS, cases=[cases[i] for i in chosen])["answers"] if chosen else []
     for i, found in zip(chosen, more):
         answers[i].update({} if "error" in found else found)

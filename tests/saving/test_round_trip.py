@@ -209,3 +209,14 @@ def test_permissions_are_kept(tmp_path):
 def test_public_names():
     assert cornu.models.load_model is cornu.saving.load_model and cornu.models.save_model is cornu.saving.save_model
     assert isinstance(Model, type)
+
+
+def test_a_model_that_is_not_built_says_so(tmp_path):
+    model = keras.Sequential([layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"save_weights: Sequential 'sequential' has no weights yet"):
+        model.save_weights(tmp_path / "a.weights.h5")
+    assert not (tmp_path / "a.weights.h5").exists()
+    with pytest.warns(UserWarning, match="has no weights yet, as it is not built"):
+        model.save(tmp_path / "a.keras")
+    model.build((None, 3))
+    model.save_weights(tmp_path / "a.weights.h5")
