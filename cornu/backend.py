@@ -81,6 +81,7 @@ def remat(f):
 
 
 def __getattr__(name):
-    if name == "_BACKEND":
-        return backend()
+    if name == "_BACKEND":  # of the years when PyTensor was Theano
+        asked = (settings.get("backend_asked")[0] or "").lower()
+        return asked if backends.ALIASES.get(asked, (None,))[0] == backend() else backend()
     raise AttributeError(f"module 'cornu.backend' has no attribute {name!r}")

@@ -15,16 +15,22 @@ from cornu.settings import set_image_data_format as set_image_data_format
 
 
 def set_backend(backend):
-    """Use another engine from now on; models move along with their weights when they are next used.
+    """Use another engine from now on. Models move along, in the middle of training too: weights, the optimizer's variables, metrics and seeds.
+
+    Programs that the engine before had compiled are dropped. Tensors that you hold yourself stay what they are; `ops.convert_to_tensor` moves one.
 
     Args:
-        backend: its name, such as `"jax"` or `"numpy"`.
+        backend: its name, such as `"jax"` or `"numpy"`; `"theano"` is `"pytensor"`.
 
     Raises:
         ValueError: no backend of that name.
         ImportError: its engine is not installed.
+
+    >>> set_backend("numpy")
     """
     backends.load(backend)
+    if backend in backends.ALIASES:
+        backends.tell(backend)
 
 
 def enable_traceback_filtering():

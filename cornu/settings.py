@@ -9,6 +9,7 @@ import sys
 
 _EPSILON = 1e-7
 _DATA_FORMATS = ("channels_last", "channels_first")
+VARIABLES = ("CORNU_BACKEND", "KERAS_BACKEND")  # of the environment, that name a backend
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
 
 
@@ -40,14 +41,22 @@ def _limit(name):
     return int(text)
 
 
+def _asked():
+    """The backend that the user asks for, and where."""
+    for variable in VARIABLES:
+        if os.environ.get(variable):
+            return os.environ[variable], variable
+    return (str(_file["backend"]), os.path.join(home(), "keras.json")) if _file.get("backend") else (None, None)
+
+
 _file = _from_file()
 _old_layout = {"tf": "channels_last", "th": "channels_first"}.get(str(_file.get("image_dim_ordering")))
 _values = {
     "floatx": _file.get("floatx") if _file.get("floatx") in _FLOATS else "float32",
     "epsilon": _file["epsilon"] if isinstance(_file.get("epsilon"), float) else _EPSILON,
     "image_data_format": _file.get("image_data_format", _old_layout) if _file.get("image_data_format", _old_layout) in _DATA_FORMATS else "channels_last",
-    "backend": os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND") or "jax",
-    "backend_of_file": _file.get("backend"),  # Keras writes that file by itself, so it counts only where it can be followed
+    "backend": None,  # the name of that in use, once one was chosen
+    "backend_asked": _asked(),  # (name, where it stands), (None, None) where the user leaves it open
     "traceback_filtering": True,
     "interactive_logging": True,
     "dtype_policy": None,  # that of `floatx`

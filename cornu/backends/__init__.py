@@ -5,7 +5,6 @@ A backend's file is imported when the first value is computed, never before.
 
 import importlib
 import importlib.util
-import os
 import sys
 import threading
 
@@ -21,34 +20,87 @@ BACKENDS = {  # name -> (module it needs, how to install it, whether 64-bit type
     "tensorflow": ("tensorflow", "pip install tensorflow", True),
     "numpy": ("numpy", "pip install numpy", True),
 }
-ALIASES = {}  # other names -> (backend, the line that tells the user)
+TITLES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor", "theano": "Theano", "numpy": "NumPy"}
+ALIASES = {  # other names -> (backend, the line that tells the user)
+    "theano": ("pytensor", "Theano lives on as PyTensor, which computes here."),
+}
+ABSENT = {  # engines of older Kerases, and of the newest, that are no backend here -> what to do instead
+    "cntk": "CNTK is no longer made. Its successor is ONNX Runtime, which runs exported models: it comes with export.",
+    "caffe": "Caffe is no longer made.",
+    "mxnet": "MXNet is no longer made.",
+    "plaidml": "PlaidML is no longer made.",
+    "openvino": "OpenVINO runs exported models: it comes with export.",
+}
+DEFAULT = "jax"
 
 protocol.spec = spec
 _on_load = []
 _lock = threading.RLock()
 
 
+class UnusableBackend(ValueError, SystemExit):
+    """The environment asks for a backend that cannot be. A program that does not catch it ends with the message alone, without a stack trace."""
+
+    def __init__(self, message):
+        super().__init__(message)
+        self.code = message
+
+
 def name():
     """Name of the backend in use (it need not be loaded yet)."""
-    _follow_file()
-    return ALIASES.get(settings.get("backend"), (settings.get("backend"),))[0]
+    return settings.get("backend") or _choose()
 
 
-def _follow_file():
-    """Take the backend that keras.json names, once, unless the environment names one; where that cannot be, say so."""
-    wanted = settings.get("backend_of_file")
-    settings.put("backend_of_file", None)
-    if not wanted or os.environ.get("CORNU_BACKEND") or os.environ.get("KERAS_BACKEND"):
-        return
-    known = ALIASES.get(wanted, (wanted,))[0]
-    if known in BACKENDS and importlib.util.find_spec(BACKENDS[known][0]) is not None:
-        settings.put("backend", known)
-    elif wanted != settings.get("backend"):
-        print(f"cornu: keras.json asks for the backend {wanted!r}, which is not available here; using {settings.get('backend')!r}.", file=sys.stderr)
+def _choose():
+    """The backend that the user asks for outside of the program, put to use and told on stderr.
+
+    A file is no order, since Keras writes it by itself: where it cannot be followed, that is told, and the default is taken.
+
+    Raises:
+        UnusableBackend: the environment asks for what cannot be.
+    """
+    asked, where = settings.get("backend_asked")
+    try:
+        chosen = resolve(asked or DEFAULT)
+        if where is not None:
+            tell(asked)
+    except (ValueError, ImportError) as error:
+        if where in settings.VARIABLES:
+            raise UnusableBackend(f"{where}={asked}: {error}") from None
+        chosen = DEFAULT
+        print(f"cornu: {where}: {error} Using {DEFAULT!r}.", file=sys.stderr)
+    settings.put("backend", chosen)
+    return chosen
+
+
+def tell(asked):
+    """Say on stderr which backend is used, as Keras did in the years when it had a choice."""
+    asked = asked.lower()
+    print(f"Using {TITLES.get(asked, asked)} backend.", file=sys.stderr)
+    if asked in ALIASES:
+        print(f"cornu: {ALIASES[asked][1]}", file=sys.stderr)
+
+
+def resolve(asked):
+    """The name of the backend that `asked` means, whose engine is installed.
+
+    Raises:
+        ValueError: there is no such backend.
+        ImportError: its engine is not installed.
+    """
+    which = ALIASES.get(asked.lower(), (asked.lower(),))[0]
+    if which not in BACKENDS:
+        raise ValueError(f"{ABSENT[which] if which in ABSENT else f'There is no backend {asked!r}.'} Backends are {', '.join(BACKENDS)}.")
+    module, command, _ = BACKENDS[which]
+    if importlib.util.find_spec(module) is None:
+        raise ImportError(f"The backend {which!r} needs the package {module!r}, which is not installed. Install it: {command}.")
+    return which
 
 
 def on_load(function):
     """Have `function(backend)` called whenever a backend comes into use, and now if one is."""
+    if not _on_load:
+        name()  # a wrong choice is told when a program imports what computes, not when it computes
     _on_load.append(function)
     if protocol.backend is not None:
         function(protocol.backend)
@@ -63,16 +115,9 @@ def load(which=None):
     """
     with _lock:
         which = which or name()
-        settings.put("backend_of_file", None)
-        if protocol.backend is not None and protocol.backend.NAME == which:
+        if protocol.backend is not None and protocol.backend.NAME == ALIASES.get(which, (which,))[0]:
             return protocol.backend
-        if which not in BACKENDS:
-            raise ValueError(
-                f"backend: wanted one of {', '.join(BACKENDS)}; got {which!r}. It is set by CORNU_BACKEND, KERAS_BACKEND, keras.json or cornu.config.set_backend."
-            )
-        module, command, _ = BACKENDS[which]
-        if importlib.util.find_spec(module) is None:
-            raise ImportError(f"The {which} backend needs the package {module!r}, which is not installed. Install it: {command}")
+        which = resolve(which)
         chosen = importlib.import_module(f"cornu.backends.{which}")
         globals()["numpy"] = _numpy  # importing a submodule of that name put the module here
         settings.put("backend", which)
