@@ -106,7 +106,7 @@ sqrt, rsqrt, square, reciprocal, sigmoid = tf.sqrt, tf.math.rsqrt, tf.square, tf
 sin, cos, tan, arcsin, arccos, arctan, arctan2 = tf.sin, tf.cos, tf.tan, tf.asin, tf.acos, tf.atan, tf.atan2
 sinh, cosh, tanh, arcsinh, arccosh, arctanh = tf.sinh, tf.cosh, tf.tanh, tf.asinh, tf.acosh, tf.atanh
 erf, erfinv, lgamma, digamma = tf.math.erf, tf.math.erfinv, tf.math.lgamma, tf.math.digamma
-isnan, isinf, isfinite, conj, nextafter = tf.math.is_nan, tf.math.is_inf, tf.math.is_finite, tf.math.conj, tf.math.nextafter
+conj, nextafter = tf.math.conj, tf.math.nextafter
 add, subtract, multiply, divide, mod, power = tf.add, tf.subtract, tf.multiply, tf.math.truediv, tf.math.floormod, tf.pow
 maximum, minimum, floor_divide = tf.maximum, tf.minimum, tf.math.floordiv
 less, less_equal, greater, greater_equal = tf.less, tf.less_equal, tf.greater, tf.greater_equal
@@ -122,6 +122,21 @@ def _of_bits(function, logical):
 
 bitwise_not, bitwise_and = _of_bits(tf.bitwise.invert, tf.logical_not), _of_bits(tf.bitwise.bitwise_and, tf.logical_and)
 bitwise_or, bitwise_xor = _of_bits(tf.bitwise.bitwise_or, tf.logical_or), _of_bits(tf.bitwise.bitwise_xor, tf.math.logical_xor)
+
+
+def _of_parts(function, combine, in_integers):
+    """A question that TensorFlow answers for real floats alone."""
+
+    def call(x):
+        if x.dtype.is_complex:
+            return combine(function(tf.math.real(x)), function(tf.math.imag(x)))
+        return function(x) if x.dtype.is_floating else tf.fill(tf.shape(x), in_integers)
+
+    return call
+
+
+isnan, isinf = _of_parts(tf.math.is_nan, tf.logical_or, False), _of_parts(tf.math.is_inf, tf.logical_or, False)
+isfinite = _of_parts(tf.math.is_finite, tf.logical_and, True)
 
 
 def imag(x):
@@ -145,6 +160,9 @@ trunc = _kept_in_integers(lambda x: tf.where(x < 0, tf.math.ceil(x), tf.floor(x)
 
 
 def where(condition, x, y):
+    kept = next((t.dtype for t in (x, y) if isinstance(t, tf.Tensor)), None)
+    if kept in _QUARTERS:
+        return tf.cast(where(condition, *(_as_type(t, kept, tf.float32) for t in (x, y))), kept)
     if isinstance(x, tf.Tensor):
         y = y if isinstance(y, tf.Tensor) else tf.constant(y, x.dtype)
     elif isinstance(y, tf.Tensor):
@@ -158,6 +176,8 @@ def cast(x, dtype):
         if kind is tf.bool:
             return tf.not_equal(x, 0)
         x = tf.math.real(x)
+    if kind in _QUARTERS and not x.dtype.is_floating:
+        x = tf.cast(x, tf.float32)
     return tf.cast(x, kind)
 
 
@@ -165,7 +185,13 @@ def cast(x, dtype):
 
 
 def full(shape, value, dtype):
-    return tf.fill(tuple(shape), cast(value, dtype) if isinstance(value, tf.Tensor) else tf.constant(value, DTYPES[dtype]))
+    if dtype.startswith("float8"):
+        return tf.cast(full(shape, value, "float32"), DTYPES[dtype])
+    return tf.fill(tuple(shape), cast(value, dtype) if isinstance(value, tf.Tensor) else _scalar(value, dtype))
+
+
+def _scalar(value, dtype):
+    return tf.constant(np.asarray(value).astype(DTYPES[dtype].as_numpy_dtype))
 
 
 def arange(start, stop, step, dtype):
@@ -173,8 +199,8 @@ def arange(start, stop, step, dtype):
 
 
 def iota(shape, axis, dtype):
-    steps = tf.cast(tf.range(shape[axis]), DTYPES[dtype])
-    return tf.broadcast_to(tf.reshape(steps, [-1 if i == axis else 1 for i in range(len(shape))]), tuple(shape))
+    steps = tf.reshape(tf.range(shape[axis]), [-1 if i == axis else 1 for i in range(len(shape))])
+    return cast(tf.broadcast_to(steps, tuple(shape)), dtype)
 
 
 # Reductions
@@ -234,11 +260,15 @@ def pad(x, widths, value):
     if builtins.any(width < 0 for pair in widths for width in pair):
         cuts = tuple(builtins.slice(builtins.max(0, -low), n - builtins.max(0, -high)) for n, (low, high) in zip(x.shape, widths, strict=True))
         x, widths = x[cuts], [(builtins.max(0, low), builtins.max(0, high)) for low, high in widths]
-    return tf.pad(x, widths, constant_values=value)
+    return tf.pad(x, widths, constant_values=value if isinstance(value, tf.Tensor) else _scalar(value, x.dtype.name))
 
 
 def bitcast(x, dtype):
     kind = DTYPES[dtype]
+    if x.dtype is tf.bool:
+        x = tf.cast(x, tf.uint8)
+    if kind is tf.bool:
+        return tf.cast(bitcast(x, "uint8"), tf.bool)
     ratio = x.dtype.size // kind.size
     if ratio > 1:  # the new axis of the parts joins the last
         return tf.reshape(tf.bitcast(x, kind), (*x.shape[:-1], x.shape[-1] * ratio))
@@ -256,7 +286,7 @@ def dilate(x, steps):
 
 
 def slice(x, starts, stops, strides):
-    return x[tuple(map(builtins.slice, starts, stops, strides))]
+    return x[tuple(map(builtins.slice, map(int, starts), stops, strides))]
 
 
 def _positive(indices, size):
@@ -460,14 +490,17 @@ def qr(x, complete):
 
 
 def lu(x):
-    factors, order = tf.linalg.lu(x)
-    rows, pivots = tf.broadcast_to(tf.range(x.shape[-2]), order.shape), []
-    for i in range(builtins.min(x.shape[-2:])):  # which row was swapped with row i
-        wanted = order[..., i : i + 1]
-        pivots.append(tf.argmax(tf.cast(tf.equal(rows, wanted), tf.int32), -1, tf.int32)[..., None])
-        held = tf.where(tf.equal(rows, wanted), rows[..., i : i + 1], rows)
-        rows = tf.concat([held[..., :i], wanted, held[..., i + 1 :]], -1)
-    return factors, tf.concat(pivots, -1)
+    """By elimination, column for column: TensorFlow's takes square matrices alone, refuses singular ones, and has no gradient."""
+    rows, columns, pivots = tf.range(x.shape[-2]), tf.range(x.shape[-1]), []
+    for k in range(builtins.min(x.shape[-2:])):
+        pivot = argmax(tf.where(rows >= k, tf.abs(x[..., k]), tf.constant(-1, x.dtype.real_dtype)), -1, True)
+        x = tf.gather(x, tf.where(rows == k, pivot, tf.where(rows == pivot, k, rows)), axis=-2, batch_dims=x.ndim - 2)
+        corner = x[..., k : k + 1, k : k + 1]
+        factors = x[..., k : k + 1] / tf.where(corner == 0, tf.ones_like(corner), corner)
+        below = (rows > k)[:, None]
+        x = tf.where(below & (columns > k), x - factors * x[..., k : k + 1, :], tf.where(below & (columns == k), factors, x))
+        pivots.append(pivot)
+    return x, tf.concat(pivots, -1)
 
 
 def eig(x):
@@ -496,6 +529,51 @@ triangular_solve = _by_vectors(lambda a, b, lower: tf.linalg.triangular_solve(*_
 
 def _same_batch(a, b):
     return a, b
+
+
+# Types without a kernel are computed in a wider one and cast back
+
+
+def _widened(function, wider):
+    """`function` for the types of `wider` too, which it computes in the types that they stand for there."""
+
+    def call(x, *args):
+        first = args[0] if type(x) is str else x  # an equation comes before its tensors
+        kept = (first[0] if type(first) in (list, tuple) else first).dtype
+        wide = wider.get(kept)
+        if wide is None:
+            return function(x, *args)
+        out = function(*(_as_type(arg, kept, wide) for arg in (x, *args)))
+        return tuple(_as_type(part, wide, kept) for part in out) if type(out) is tuple else _as_type(out, wide, kept)
+
+    call.narrow = function
+    return call
+
+
+def _as_type(x, old, new):
+    if type(x) in (list, tuple):
+        return type(x)([_as_type(item, old, new) for item in x])
+    return tf.cast(x, new) if isinstance(x, tf.Tensor) and x.dtype is old else x
+
+
+_QUARTERS = {DTYPES["float8_e4m3fn"]: tf.float32, DTYPES["float8_e5m2"]: tf.float32}
+_HALVES = {tf.bfloat16: tf.float32, tf.float16: tf.float32}
+_UNSIGNED = {tf.uint8: tf.int64, tf.uint16: tf.int64, tf.uint32: tf.int64, tf.uint64: tf.int64}
+_SHORT = {tf.int8: tf.int32, tf.uint8: tf.int32, tf.int16: tf.int32, tf.uint16: tf.int32, tf.uint32: tf.int64, tf.uint64: tf.int64}
+_INTEGERS = dict.fromkeys((*_SHORT, tf.int32, tf.int64), tf.float64)
+
+for _wider, _names in (
+    (_UNSIGNED, "negative abs sign power"),
+    (_HALVES, "erfinv lgamma digamma cholesky lu eig eigh inv det qr svd solve triangular_solve"),
+    (_SHORT, "matmul einsum"),
+    (_INTEGERS, "conv"),
+    ({}, """exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh
+        sigmoid erf floor ceil round trunc isnan isinf isfinite real imag add subtract multiply divide floor_divide mod maximum minimum arctan2 equal
+        not_equal less less_equal greater greater_equal nextafter sum prod max min argmax argmin cumsum cumprod sort argsort top_k pad dilate flip
+        scatter dynamic_update_slice max_pool sum_pool"""),
+):  # fmt: skip
+    for _name in _names.split():
+        globals()[_name] = _widened(globals()[_name], _QUARTERS | _wider)
 
 
 # Control flow: the graph's own inside of graphs, Python's outside
@@ -598,9 +676,7 @@ def _scan_stepwise(body, state, xs, length, reverse):
 def vectorize(function, in_axes):
     def mapped(*args):
         axes = [in_axes] * len(args) if isinstance(in_axes, int) else in_axes
-        moved = [
-            tree.map_structure(lambda x, axis=axis: x if not axis else _moved(x, axis), arg) for arg, axis in zip(args, axes, strict=True)
-        ]
+        moved = [tree.map_structure(lambda x, axis=axis: x if not axis else _moved(x, axis), arg) for arg, axis in zip(args, axes, strict=True)]
         leaves = [leaf for arg, axis in zip(moved, axes, strict=True) if axis is not None for leaf in tree.flatten(arg)]
         forms = []
 
