@@ -6,14 +6,12 @@ written here in the form that is fast. GPUs and TPUs have libraries for the plai
 """
 
 import builtins
-import ctypes
 import functools
 import hashlib
 import itertools
 import math
 import os
 import platform
-import sys
 
 import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
@@ -21,15 +19,8 @@ import numpy as np
 from jax import lax
 
 from cornu import scopes, settings, tree
+from cornu.backends import memory
 from cornu.shapes import UNKNOWN, Spec
-
-
-def _keep_memory():
-    """Have glibc keep freed memory, else a step's temporaries go back to the system and are faulted in again page by page, each step."""
-    M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-    glibc = ctypes.CDLL(None)
-    for parameter, value in (M_MMAP_MAX, 0), (M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 2**31 - 1):
-        glibc.mallopt(parameter, value)
 
 
 def _keep_programs():
@@ -54,8 +45,7 @@ def _keep_programs():
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-if os.environ.get("CORNU_KEEP_MEMORY") != "0" and sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-    _keep_memory()
+memory.keep()
 if os.environ.get("CORNU_COMPILATION_CACHE") != "0" and jax.config.jax_compilation_cache_dir is None:
     _keep_programs()
 

@@ -16,7 +16,41 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import stepwise
+from cornu.backends import memory, stepwise
+from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
+    batch_normalization,
+    binary_crossentropy,
+    celu,
+    dot_product_attention,
+    dropout,
+    elu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    layer_normalization,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mean,
+    mish,
+    moments,
+    random_bits,
+    relu,
+    relu6,
+    rms_normalization,
+    selu,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    sparse_categorical_crossentropy,
+    var,
+)
+
+memory.keep()
 
 NAME = "torch"
 WIDE = True
@@ -481,12 +515,31 @@ def triangular_solve(a, b, lower):
     return out[..., 0] if vector else out
 
 
+def _of_32_bits(function):
+    """`function` of two operands, on uint32 computed with signed numbers: the bits of sums, differences, products and bitwise combinations are the same."""
+
+    def call(x, y):
+        if x.dtype is not torch.uint32:
+            return function(x, y)
+        if isinstance(y, torch.Tensor):
+            y = y.view(torch.int32) if y.dtype is torch.uint32 else y
+        else:
+            y = int(y) if int(y) < 2**31 else int(y) - 2**32
+        return function.narrow(x.view(torch.int32), y).view(torch.uint32)
+
+    call.narrow = function.narrow
+    return call
+
+
 for _name in """negative abs sign sqrt square floor ceil round trunc isnan isinf isfinite add subtract multiply divide floor_divide mod power maximum minimum
     less less_equal greater greater_equal bitwise_not bitwise_and bitwise_or bitwise_xor left_shift right_shift sum prod max min argmax argmin cumsum cumprod
     sort argsort top_k flip pad getitem take_along_axis scatter matmul einsum conv max_pool sum_pool nextafter dynamic_update_slice dilate where
     equal not_equal""".split():
     globals()[_name] = _widened(globals()[_name])
 
+
+for _name in "add subtract multiply bitwise_and bitwise_or bitwise_xor".split():
+    globals()[_name] = _of_32_bits(globals()[_name])
 
 # Control flow: Python's own
 

@@ -1,7 +1,7 @@
 """How one written op serves arrays, specs, graphs and every backend.
 
 `@op` is for a body over other ops; `unary` and `binary` make an elementwise op of a primitive. Each returns an ordinary function. A backend
-that defines a function of the same name has its own version used on its arrays (an override).
+that defines a function of the same name has its own version used on its arrays (an override); where that gives NotImplemented, the body runs.
 """
 
 import functools
@@ -100,7 +100,8 @@ def op(tensors=1, sequence=False, direct=None):
             return bool(args)
 
         def on_load(backend):
-            written[0] = getattr(backend, name, body) if name not in _RESERVED else body
+            own = getattr(backend, name, None) if name not in _RESERVED else None
+            written[0] = _or_body(own, body) if own is not None else body
             written[1] = backend.eager(written[0])
             if direct:
                 written[1] = _shortcut(direct, backend.eager(getattr(backend, name)), written[1])
@@ -110,6 +111,17 @@ def op(tensors=1, sequence=False, direct=None):
         return call
 
     return decorate
+
+
+def _or_body(override, body):
+    """`override`, and the body for the arguments for which that gives NotImplemented."""
+
+    @functools.wraps(body)
+    def call(*args, **kwargs):
+        out = override(*args, **kwargs)
+        return body(*args, **kwargs) if out is NotImplemented else out
+
+    return call
 
 
 def _shortcut(direct, primitive, body):
@@ -140,7 +152,8 @@ def _own(x, dtype=None):
     Raises:
         TypeError: it is one of another engine, which is moved only when that is asked for.
     """
-    other = backends.other_engine(x)
+    backend = protocol.backend
+    other = None if backend is not None and backend.is_array(x) else backends.other_engine(x)
     if other:
         raise TypeError(f"the backend is {backends.name()}; got a tensor of {other}, shape {tuple(x.shape)}. Move it first: ops.convert_to_tensor(x).")
     return array(x, dtype)

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: make back
 import cornu as keras  # noqa: E402
 from cornu import backends, dtypes, layers, ops  # noqa: E402
 from cornu.backends import torch as backend  # noqa: E402
+from cornu.ops import dispatch  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in dtypes.ALL if dtype != "string"])
@@ -61,3 +62,89 @@ def test_recurrent_layers_and_attention_train():
     assert losses[-1] < losses[0]
     attended = layers.MultiHeadAttention(2, 4)(*(np.random.default_rng(0).random((2, 3, 8), "float32"),) * 2)
     assert isinstance(attended, torch.Tensor) and tuple(attended.shape) == (2, 3, 8)
+
+
+# Overrides
+
+OVERRIDES = sorted(name for name in dispatch.BODIES if name not in dispatch._RESERVED and hasattr(backend, name))
+drawn = np.random.default_rng(3)
+X, ROWS, SQUARE = (drawn.uniform(-3, 3, shape).astype("float32") for shape in ((4, 6), (3, 5), (2, 4, 3)))
+HEADS = [drawn.uniform(-1, 1, (2, n, h, 4)).astype("float32") for n, h in ((3, 4), (5, 2), (5, 2))]
+SEEN = np.ones((2, 1, 3, 5), bool)
+SEEN[0, :, 1, 2:] = SEEN[1, :, 2] = False  # a row that sees some keys, and one that sees none
+VECTORS = [drawn.uniform(0.5, 2, (6,)).astype("float32") for _ in range(4)]
+LABELS = np.array([0, 4, 2], "int32")
+OVER_AXES = [((SQUARE,), {"axis": axis, "keepdims": keepdims}) for axis in (None, -1, (0, 2), [1]) for keepdims in (False, True)]
+CALLS = {  # (arguments, keywords) besides the plain (X,) of an activation
+    "leaky_relu": [((X, 0.1), {})],
+    "elu": [((X, 0.5), {})],
+    "celu": [((X, 2.0), {})],
+    "gelu": [((X, False), {}), ((X,), {"approximate": True})],
+    "softplus": [((X * 30,), {})],
+    "hard_shrink": [((X, 1.0), {})],
+    "soft_shrink": [((X, 1.0), {})],
+    "glu": [((X, 0), {}), ((X,), {"axis": -1})],
+    "softmax": [((SQUARE,), {"axis": 1}), ((SQUARE,), {"axis": (1, 2)}), ((SQUARE,), {"axis": None})],
+    "log_softmax": [((SQUARE, 0), {}), ((SQUARE,), {"axis": (0, 2)})],
+    "mean": OVER_AXES,
+    "var": OVER_AXES,
+    "moments": [((SQUARE, [0, 1]), {}), ((SQUARE, -1), {"keepdims": True})],
+    "layer_normalization": [((X,), {}), ((X, *VECTORS[:2]), {}), ((SQUARE,), {"axis": (1, 2), "epsilon": 0.1}), ((SQUARE,), {"axis": 1})],
+    "rms_normalization": [((X,), {}), ((X, VECTORS[0]), {"epsilon": 0.1}), ((SQUARE,), {"axis": 0})],
+    "batch_normalization": [
+        ((X, *VECTORS[:2], -1), {}),
+        ((X, *VECTORS[:2], 1), {"offset": VECTORS[2], "scale": VECTORS[3], "epsilon": 0.1}),
+        ((X.T.copy(), *VECTORS[:2], 0, VECTORS[2]), {}),
+    ],
+    "dot_product_attention": [
+        (tuple(HEADS), {}),
+        (tuple(HEADS), {"mask": SEEN, "scale": 0.3}),
+        (tuple(HEADS), {"is_causal": True}),
+        (tuple(HEADS), {"mask": SEEN[0, 0], "bias": drawn.random((4, 3, 1)).astype("float32"), "is_causal": True}),
+        (tuple(HEADS), {"mask": SEEN[1, 0, 0], "is_causal": True}),
+        (tuple(HEADS), {"attn_logits_soft_cap": 2.0}),
+    ],
+    "binary_crossentropy": [((np.round(np.abs(X) / 3), X), {"from_logits": logits}) for logits in (True, False)],
+    "sparse_categorical_crossentropy": [
+        ((LABELS, ROWS), {"from_logits": True}),
+        ((LABELS[:, None], np.abs(ROWS)), {}),
+        ((np.array([0, 9, -1]), np.abs(ROWS)), {}),
+        ((np.array([0, 1, 0, 2, 1]), np.abs(ROWS)), {"axis": 0}),
+    ],
+    "random_bits": [((np.array(key, "uint32"), (3, 50)), {}) for key in ((7, 0), (2**32 - 1, 2**32 - 1), (123456, 78))],
+    "dropout": [((X, 0.3), {"seed": 5}), ((X, 0.0), {"seed": 5})],
+}
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_an_override_is_its_body(name):
+    """Values, gradients and types, where the kernel serves the arguments and where it leaves them to the body."""
+    backends.load("torch")
+    for args, kwargs in [*CALLS.get(name, ()), *([((X,), {})] if name not in BOUND else ()), *([((np.arange(6),), {})] if name not in BOUND else ())]:
+        as_tensor = lambda x: backend.array(x) if isinstance(x, np.ndarray) else x  # noqa: E731
+        outcomes = []
+        for function in getattr(ops, name, None) or getattr(keras.random, name, None) or dispatch.OPS[name], dispatch.BODIES[name]:
+            inputs = [as_tensor(x).requires_grad_(x.dtype == "float32") if isinstance(x, np.ndarray) else x for x in args]
+            seed = keras.random.SeedGenerator(5) if "seed" in kwargs else None
+            out = function(*inputs, **{key: as_tensor(x) for key, x in kwargs.items()} | ({"seed": seed} if seed else {}))
+            found = out if isinstance(out, tuple) else (out,)
+            if found[0].requires_grad:
+                sum((part * torch.cos(torch.arange(part.numel()).reshape(part.shape))).sum() for part in found).backward()
+            outcomes.append((found, [x.grad for x in inputs if isinstance(x, torch.Tensor)]))
+        (found, gradients), (wanted, right) = outcomes
+        for x, y in [*zip(found, wanted, strict=True), *zip(gradients, right, strict=True)]:
+            assert (x is None) == (y is None)
+            if x is not None:
+                assert x.dtype is y.dtype and x.shape == y.shape
+                np.testing.assert_allclose(x.detach().to(torch.float64), y.detach().to(torch.float64), rtol=2e-5, atol=1e-5, err_msg=f"{name} {kwargs}")
+
+
+BOUND = {name for name, calls in CALLS.items() if len(calls[0][0]) > 1 and name not in ("leaky_relu", "elu", "celu", "gelu", "hard_shrink", "soft_shrink")}
+
+
+def test_overrides_are_used():
+    """Not by chance the body: the kernel itself makes the result."""
+    backends.load("torch")
+    x = backend.array(X).requires_grad_()
+    for name, made in {"gelu": "Gelu", "softmax": "Softmax", "layer_normalization": "NativeLayerNorm", "silu": "Silu", "relu": "Relu"}.items():
+        assert made in type(getattr(ops, name)(x).grad_fn).__name__

@@ -1,0 +1,344 @@
+"""PyTorch's own kernels for ops that take many passes over memory when they run op by op: the backend uses them in place of the written-once bodies.
+
+An override serves the arguments that its kernel takes and gives `NotImplemented` for others, which the body serves then (other types, several
+axes, mistakes of the caller). Each is tested against its body, and `benchmarks/ops.py` has the times of both.
+"""
+
+import functools
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
+
+from cornu import settings
+
+FLOATS = frozenset((torch.float32, torch.float64, torch.float16, torch.bfloat16))
+_FULL = frozenset((torch.float32, torch.float64))
+
+
+def _floats(kernel):
+    """`kernel` for floating-point tensors and numbers as its other arguments."""
+
+    @functools.wraps(kernel)
+    def override(x, *args, **kwargs):
+        return kernel(x, *args, **kwargs) if x.dtype in FLOATS else NotImplemented
+
+    return override
+
+
+# Activations
+
+
+@_floats
+def relu(x):
+    return torch.relu(x)
+
+
+@_floats
+def relu6(x):
+    return F.relu6(x)
+
+
+@_floats
+def leaky_relu(x, negative_slope=0.2):
+    return F.leaky_relu(x, negative_slope)
+
+
+@_floats
+def elu(x, alpha=1.0):
+    return F.elu(x, alpha)
+
+
+@_floats
+def celu(x, alpha=1.0):
+    return F.celu(x, alpha)
+
+
+@_floats
+def selu(x):
+    return torch.selu(x)
+
+
+@_floats
+def gelu(x, approximate=True):
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+@_floats
+def silu(x):
+    return F.silu(x)
+
+
+@_floats
+def softplus(x):
+    return F.softplus(x, 1.0, 40.0)  # beyond 40 the sum is x itself in every type
+
+
+@_floats
+def log_sigmoid(x):
+    return F.logsigmoid(x)
+
+
+@_floats
+def mish(x):
+    return F.mish(x)
+
+
+@_floats
+def hard_sigmoid(x):
+    return F.hardsigmoid(x)
+
+
+@_floats
+def hard_silu(x):
+    return F.hardswish(x)
+
+
+@_floats
+def hard_tanh(x):
+    return F.hardtanh(x)
+
+
+@_floats
+def hard_shrink(x, threshold=0.5):
+    return F.hardshrink(x, threshold)
+
+
+@_floats
+def soft_shrink(x, threshold=0.5):
+    return F.softshrink(x, threshold) if threshold >= 0 else NotImplemented
+
+
+@_floats
+def glu(x, axis=-1):
+    return F.glu(x, axis) if -x.ndim <= axis < x.ndim and x.shape[axis] % 2 == 0 else NotImplemented
+
+
+def _over_an_axis(kernel):
+    """`kernel(x, axis)` for floating-point tensors and one axis that is there."""
+
+    @functools.wraps(kernel)
+    def override(x, axis=-1):
+        return kernel(x, axis) if type(axis) is int and x.dtype in FLOATS and -x.ndim <= axis < x.ndim else NotImplemented
+
+    return override
+
+
+softmax, log_softmax = _over_an_axis(torch.softmax), _over_an_axis(torch.log_softmax)
+
+
+# Statistics
+
+
+def _axes(axis, ndim):
+    """`axis` as a list of distinct axes that are there; None where it is something else."""
+    if axis is None:
+        return list(range(ndim))
+    axes = [axis] if type(axis) is int else list(axis) if isinstance(axis, (list, tuple)) else None
+    if axes is None or any(type(a) is not int or not -ndim <= a < ndim for a in axes):
+        return None
+    axes = sorted(a % ndim for a in axes)
+    return axes if len(set(axes)) == len(axes) else None
+
+
+def mean(x, axis=None, keepdims=False):
+    axes = _axes(axis, x.ndim) if x.dtype in _FULL else None
+    return torch.mean(x, axes, keepdims) if axes else NotImplemented
+
+
+def var(x, axis=None, keepdims=False):
+    axes = _axes(axis, x.ndim) if x.dtype in _FULL else None
+    return torch.var(x, axes, correction=0, keepdim=keepdims) if axes else NotImplemented
+
+
+def moments(x, axes, keepdims=False, synchronized=False):
+    axes = _axes(axes, x.ndim) if x.dtype in _FULL else None
+    if not axes:
+        return NotImplemented
+    variance, centre = torch.var_mean(x, axes, correction=0, keepdim=keepdims)
+    return centre, variance
+
+
+# Normalizations
+
+
+def _fits(weight, x, axes):
+    return weight is None or (isinstance(weight, torch.Tensor) and weight.dtype is x.dtype and weight.shape == x.shape[axes[0] :])
+
+
+def _last_axes(x, axis):
+    """The axes of `axis` where they are the last ones, in order."""
+    axes = _axes(axis, x.ndim) if axis is not None and x.dtype in FLOATS else None
+    return axes if axes and axes == list(range(axes[0], x.ndim)) else None
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    axes = None if kwargs else _last_axes(x, axis)
+    if not axes or not _fits(gamma, x, axes) or not _fits(beta, x, axes):
+        return NotImplemented
+    return F.layer_norm(x, x.shape[axes[0] :], gamma, beta, settings.epsilon() if epsilon is None else epsilon)
+
+
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    axes = _last_axes(x, axis)
+    if not axes or not _fits(scale, x, axes):
+        return NotImplemented
+    return F.rms_norm(x, x.shape[axes[0] :], scale, settings.epsilon() if epsilon is None else epsilon)
+
+
+def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+    """One pass over `x` in place of two."""
+    given = [w for w in (mean, variance, offset, scale) if w is not None]
+    if x.dtype not in _FULL or type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return NotImplemented
+    if not all(isinstance(w, torch.Tensor) and w.dtype is x.dtype and w.shape == (x.shape[axis],) for w in given):
+        return NotImplemented
+    factor = torch.rsqrt(variance + epsilon)
+    factor = factor if scale is None else factor * scale
+    shift = -mean * factor if offset is None else torch.addcmul(offset, mean, factor, value=-1)
+    if axis not in (-1, x.ndim - 1):
+        shape = [1] * x.ndim
+        shape[axis] = -1
+        factor, shift = factor.reshape(shape), shift.reshape(shape)
+    return torch.addcmul(shift, x, factor)
+
+
+# Attention
+
+
+def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None, attn_logits_soft_cap=None):
+    same = {query.dtype, key.dtype, value.dtype}
+    if len(same) > 1 or query.dtype not in FLOATS or attn_logits_soft_cap is not None or not query.ndim == key.ndim == value.ndim == 4:
+        return NotImplemented
+    if isinstance(scale, torch.Tensor) or (flash_attention and query.device.type == "cpu"):
+        return NotImplemented
+    if not all(given is None or isinstance(given, torch.Tensor) for given in (bias, mask)):
+        return NotImplemented
+    (batch, queries, heads, depth), (keys, key_heads) = query.shape, key.shape[1:3]
+    if heads % key_heads or key.shape[0] != batch or key.shape[3] != depth or value.shape[:3] != key.shape[:3]:
+        return NotImplemented
+    if query.dtype is torch.float16 and mask is not None:
+        return NotImplemented  # it has no number for a row without any key, which keeps all of them alike
+    for given in bias, mask:
+        if given is not None and (given.ndim > 4 or any(n not in (1, m) for n, m in zip(given.shape[::-1], (keys, queries, heads, batch), strict=False))):
+            return NotImplemented
+    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+    added = None if bias is None else bias.to(query.dtype)
+    if mask is not None or (is_causal and added is not None):
+        seen = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril() if is_causal else True
+        seen = seen if mask is None else mask.to(torch.bool) & seen
+        nothing = torch.zeros((), dtype=query.dtype, device=query.device)
+        sees = seen.any(-1, keepdim=True)  # what sees no key takes the plain mean of all values, and has no gradient by the products
+        query = query if mask is None else torch.where(sees, query, nothing)
+        added = torch.where(seen, nothing if added is None else added, torch.where(sees, nothing - (3e4 if query.dtype is torch.float16 else 1e9), nothing))
+    if added is not None and added.ndim < 2:
+        added = added.reshape((1,) * (2 - added.ndim) + tuple(added.shape))
+    causal = is_causal and added is None
+    return F.scaled_dot_product_attention(query, key, value, added, is_causal=causal, scale=scale, enable_gqa=heads != key_heads).transpose(1, 2)
+
+
+# Losses
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    if not from_logits or not isinstance(target, torch.Tensor) or target.dtype is not output.dtype or output.dtype not in _FULL or target.shape != output.shape:
+        return NotImplemented
+    return F.binary_cross_entropy_with_logits(output, target, reduction="none")
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """Only the probabilities at the classes named are looked at, where the body goes over all of them."""
+    if not isinstance(target, torch.Tensor) or not isinstance(output, torch.Tensor) or output.dtype not in _FULL or target.is_floating_point():
+        return NotImplemented
+    if not output.ndim or axis not in (-1, output.ndim - 1) or target.dtype is torch.bool:
+        return NotImplemented
+    if target.ndim == output.ndim - 1:
+        target = target.unsqueeze(-1)
+    classes = output.shape[-1]
+    if target.shape != (*output.shape[:-1], 1) or not classes:
+        return NotImplemented
+    target = target.long()
+    inside = (target >= 0) & (target < classes)
+    place = target.clamp(0, classes - 1)
+    if from_logits:
+        found = torch.log_softmax(output, -1).gather(-1, place)
+    else:
+        epsilon = settings.epsilon()
+        found = (output.gather(-1, place) / output.sum(-1, keepdim=True)).clamp(epsilon, 1.0 - epsilon).log()
+    return torch.where(inside, found, 0.0).neg().squeeze(-1)
+
+
+# Random bits
+
+
+@functools.lru_cache(16)
+def _places(count):
+    """The number of each place times the golden ratio, as the hash takes it."""
+    return torch.arange(count, dtype=torch.int64).mul_(0x9E3779B9).to(torch.int32)
+
+
+def _mixed(x, shift, factor):
+    """`(x ^ (x >> shift)) * factor` of 32 bits."""
+    x = (x ^ x >> shift) & 0xFFFFFFFF
+    return x * factor & 0xFFFFFFFF
+
+
+def _mix_(x, shift, mask, factor, spare):
+    """The same in place, on int32, whose shift copies the sign: `mask` takes the copies away."""
+    torch.bitwise_right_shift(x, shift, out=spare).bitwise_and_(mask)
+    return x.bitwise_xor_(spare).mul_(factor)
+
+
+_FIRST, _SECOND = 0x21F0AAAD, 0x735A2D97
+_SIGNED = tuple(int(np.uint32(n).astype(np.int32)) for n in (_FIRST, _SECOND))
+
+
+def _hash(x):
+    x = _mixed(_mixed(x, 16, _FIRST), 15, _SECOND)
+    return x ^ x >> 15
+
+
+def _can_hash(key, count):
+    """Whether the key can be read here and now, and the bits be counted with 32-bit numbers in memory that is there for it."""
+    return (
+        type(key) is torch.Tensor
+        and key.device.type == "cpu"
+        and type(count) is int
+        and count <= 2**24
+        and not torch.compiler.is_compiling()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(key)
+    )
+
+
+def _bits(key, count):
+    """The bits of `random_bits` as int32, one after the other."""
+    seed, counter = key.view(torch.int32).tolist()
+    first = _hash((seed + 0x9E3779B9) & 0xFFFFFFFF)
+    second = _hash(first ^ ((counter + 1) * 0x9E3779B9 & 0xFFFFFFFF))
+    first, second = (n - 2**32 if n >= 2**31 else n for n in (first, second))
+    with torch.no_grad():
+        x = _places(count) + first
+        spare = torch.empty_like(x)
+        _mix_(x, 16, 0xFFFF, _SIGNED[0], spare).bitwise_xor_(second)
+        _mix_(x, 15, 0x1FFFF, _SIGNED[1], spare)
+        torch.bitwise_right_shift(x, 15, out=spare).bitwise_and_(0x1FFFF)
+        return x.bitwise_xor_(spare)
+
+
+def random_bits(key, shape):
+    """The bits of the body with a third of its passes. The key is read on the host."""
+    if not isinstance(shape, (list, tuple)) or not _can_hash(key, count := math.prod(shape)) or key.dtype is not torch.uint32:
+        return NotImplemented
+    return _bits(key, count).view(torch.uint32).reshape(shape)
+
+
+def dropout(inputs, rate, noise_shape=None, seed=None):
+    """The choice of the body, where `seed` is a SeedGenerator."""
+    x = inputs
+    if x.dtype not in FLOATS or noise_shape is not None or not 0 < rate < 1 or not hasattr(seed, "next") or not _can_hash(x, x.numel()):
+        return NotImplemented
+    with torch.no_grad():
+        bits = _bits(seed.next(), x.numel()).bitwise_xor_(-(2**31))  # so that they compare as numbers without a sign do
+        dropped = torch.ge(bits, round((1 - rate) * 2**32) - 2**31).reshape(x.shape)
+    return (x * (1 / (1 - rate))).masked_fill(dropped, 0.0)
