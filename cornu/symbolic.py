@@ -100,11 +100,17 @@ class Node:
     def __init__(self, operation, args=(), kwargs=None, outputs=()):
         self.operation, self.args, self.kwargs = operation, tuple(args), dict(kwargs or {})
         self.input_tensors = [leaf for leaf in tree.flatten((self.args, self.kwargs)) if isinstance(leaf, KerasTensor)]
+        self.constants = any(hasattr(leaf, "shape") and not isinstance(leaf, KerasTensor) for leaf in tree.flatten((self.args, self.kwargs)))
         self.outputs = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, KerasTensor)]
         self.output_structure = outputs
         for index, tensor in enumerate(self.outputs):
             tensor._keras_history = KerasHistory((operation, len(operation._inbound_nodes), index))
         operation._inbound_nodes.append(self)
+
+    def move(self):
+        """Have constants that are tensors of an engine no longer in use on the host, where every engine takes them."""
+        own = lambda leaf: backends.numpy(leaf) if backends.other_engine(leaf) else leaf
+        self.args, self.kwargs = tree.map_structure(own, self.args), tree.map_structure(own, self.kwargs)
 
     @property
     def is_input(self):
@@ -293,6 +299,8 @@ def run_graph(nodes, inputs, values, outputs, call=lambda operation, args, kwarg
     found = {id(tensor): value for tensor, value in zip(inputs, values)}
     fill = lambda leaf: found[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
     for node in nodes:
+        if node.constants:
+            node.move()
         result = call(node.operation, tree.map_structure(fill, node.args), tree.map_structure(fill, node.kwargs))
         for tensor, value in zip(node.outputs, tree.flatten(result)):
             found[id(tensor)] = value

@@ -17,7 +17,14 @@ import cornu
 
 FILE = pathlib.Path(__file__).resolve().parent.parent / "tests" / "public_names.txt"
 COLLECTING = ("cornu", "cornu.backend", "cornu.config")
-LISTED_UNDER = ("cornu.applications", "cornu.preprocessing", "cornu.datasets", "cornu.legacy", "cornu.optimizers", "cornu.utils")  # their modules and packages are public too
+LISTED_UNDER = (
+    "cornu.applications",
+    "cornu.preprocessing",
+    "cornu.datasets",
+    "cornu.legacy",
+    "cornu.optimizers",
+    "cornu.utils",
+)  # their modules and packages are public too
 
 
 def names():

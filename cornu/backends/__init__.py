@@ -204,9 +204,13 @@ def array(x, dtype=None):
 
 def other_engine(x):
     """The name of the backend whose tensor `x` is, where that is not the one in use, else None."""
-    package = type(x).__module__.partition(".")[0]
-    found = next((which for which, (module, *_) in BACKENDS.items() if module != "numpy" and package.startswith(module)), None)
+    found = _engine_of(x)
     return found if found != name() else None
+
+
+def _engine_of(x):
+    package = type(x).__module__.partition(".")[0]
+    return next((which for which, (module, *_) in BACKENDS.items() if module != "numpy" and package.startswith(module)), None)
 
 
 def _any_array(x, backend):
@@ -220,7 +224,10 @@ def _stack(x, dtype, backend):
 
 
 def _foreign(x):
-    """A NumPy array of a tensor of another engine (torch on any device, TensorFlow, a pandas column ...)."""
+    """A NumPy array of a tensor of another engine (on any device), of a pandas column, of whatever NumPy takes."""
+    engine = sys.modules.get(f"{__name__}.{_engine_of(x)}")  # its backend knows how, where it was in use
+    if engine is not None and engine.is_array(x):
+        return engine.numpy(x)
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     return np.asarray(x)

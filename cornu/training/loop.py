@@ -248,7 +248,16 @@ class Runner:
     # one dispatch
 
     def run(self, key, fetch, first, count, data):
-        """Run `count` steps on what `fetch` takes from `data`, by the program `key`; gives its output."""
+        """Run `count` steps on what `fetch` takes from `data`, by the program `key`; gives its output.
+
+        Raises:
+            RuntimeError: the backend was changed since the epoch began.
+        """
+        if self.backend is not backends.current():
+            raise RuntimeError(
+                f"{self.model.name!r}: the backend became {backends.name()!r} within an epoch that began on {self.backend.NAME!r}. "
+                "Call set_backend between two epochs: in a callback's on_epoch_end, or between two calls of fit."
+            )
         while True:
             values = self.load() if self.values is None else self.values
             try:

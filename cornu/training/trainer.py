@@ -318,7 +318,10 @@ class Trainer:
     def _runner(self, mode):
         runners = self._training.runners
         runner = runners.get(mode)
-        if runner is None or runner.backend is not backends.current() or runner.eager is not loop.runs_eagerly(self):
+        if runner is not None and runner.backend is not backends.current():
+            runners.clear()  # programs of the backend before, with what they hold
+            runner = None
+        if runner is None or runner.eager is not loop.runs_eagerly(self):
             runner = runners[mode] = loop.Runner(self, mode)
         if mode != "predict" or runner.collected != changes[0]:  # freezing alone changes no prediction
             runner.refresh()
@@ -467,6 +470,9 @@ class Trainer:
             callbacks.on_train_begin()
             begin, first = callbacks.start or (initial_epoch, 0)
             for epoch in range(begin, epochs):
+                if runner.backend is not backends.current():  # a callback changed it
+                    runner = self._runner("train")
+                    feed = loop.feed_of(runner, data)
                 opening = lambda epoch=epoch: callbacks.on_epoch_begin(epoch)
                 found = loop.epoch(runner, data, feed, epoch, callbacks, self.steps_per_execution, first, opening)
                 first = 0

@@ -28,7 +28,7 @@ def read(name):
 
 
 def of_backend(name):
-    """"thing check" -> reason, of the lines `thing,thing check: reason` of tests/gaps/<backend>.txt."""
+    """ "thing check" -> reason, of the lines `thing,thing check: reason` of tests/gaps/<backend>.txt."""
     try:
         lines = read(name)
     except FileNotFoundError:

@@ -212,7 +212,7 @@ def test_public_names():
 
 
 def test_a_model_that_is_not_built_says_so(tmp_path):
-    model = keras.Sequential([layers.Dense(2)])
+    model = Sequential([L.Dense(2)])
     with pytest.raises(ValueError, match=r"save_weights: Sequential 'sequential' has no weights yet"):
         model.save_weights(tmp_path / "a.weights.h5")
     assert not (tmp_path / "a.weights.h5").exists()
