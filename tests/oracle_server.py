@@ -32,7 +32,7 @@ def plain(value):
 
 
 def answer(message):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     out = {}
     scope = {"keras": keras, "ops": keras.ops, "np": np, "out": out, **message["values"]}
     try:
