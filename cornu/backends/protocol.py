@@ -110,6 +110,13 @@ PROGRAM = {
     "device_scope": "(name): a context in which arrays are made on that device",
 }
 
+# What a backend supplies where its engine has a quicker form than the library's own, besides any op under its own name:
+OPTIONAL = {
+    "recurrent": "(kind, x, states, weights, mask, zero_masked): all steps of a recurrence; kind lstm, gru (reset after), simple_rnn_tanh, simple_rnn_relu; "
+    "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None -> last output, all outputs, last states",
+    "recurrent_refusal": "(kind, dtype): why `recurrent` cannot run this, in words; None where it can",
+}
+
 spec = None  # the interpreter of shapes: backends.spec, or backends.cost inside its scope; set by backends/__init__.py
 backend = None  # the backend in use, once loaded
 _load = None  # loads it

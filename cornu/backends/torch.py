@@ -16,7 +16,7 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import memory, stepwise
+from cornu.backends import memory, stepwise, torch_recurrent
 from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
     batch_normalization,
     binary_crossentropy,
@@ -656,6 +656,15 @@ def infer(function, specs):
 
     with torch.no_grad():
         return stepwise.infer_by_zeros(function, specs, zeros, dtype)
+
+
+# What protocol.OPTIONAL names
+
+recurrent = torch_recurrent.recurrent
+
+
+def recurrent_refusal(kind, dtype):
+    return torch_recurrent.refusal(kind, dtype, _device)
 
 
 def module_arrays(module):

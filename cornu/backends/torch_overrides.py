@@ -163,6 +163,11 @@ def moments(x, axes, keepdims=False, synchronized=False):
 # Normalizations
 
 
+def _value(weight):
+    """What a Variable holds; anything else as it is."""
+    return weight._cornu_value() if hasattr(weight, "_cornu_value") else weight
+
+
 def _fits(weight, x, axes):
     return weight is None or (isinstance(weight, torch.Tensor) and weight.dtype is x.dtype and weight.shape == x.shape[axes[0] :])
 
@@ -174,14 +179,14 @@ def _last_axes(x, axis):
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    axes = None if kwargs else _last_axes(x, axis)
+    axes, gamma, beta = None if kwargs else _last_axes(x, axis), _value(gamma), _value(beta)
     if not axes or not _fits(gamma, x, axes) or not _fits(beta, x, axes):
         return NotImplemented
     return F.layer_norm(x, x.shape[axes[0] :], gamma, beta, settings.epsilon() if epsilon is None else epsilon)
 
 
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
-    axes = _last_axes(x, axis)
+    axes, scale = _last_axes(x, axis), _value(scale)
     if not axes or not _fits(scale, x, axes):
         return NotImplemented
     return F.rms_norm(x, x.shape[axes[0] :], scale, settings.epsilon() if epsilon is None else epsilon)

@@ -1,6 +1,6 @@
 """Recurrent layers: cells that take one step, and layers that run them over a sequence."""
 
-from cornu import initializers, ops, random, scopes, serialization, shapes, tree
+from cornu import activations, backends, initializers, ops, random, scopes, serialization, shapes, tree
 from cornu.fields import REQUIRED, Activation, Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer, inner_layer
@@ -324,6 +324,7 @@ def _forget_masks(cell):
 
 
 _MOST_UNROLLED = 5_000
+_KERNEL_NAMES = {LSTMCell: "lstm", GRUCell: "gru", SimpleRNNCell: "simple_rnn"}  # what a backend's `recurrent` calls the cells
 
 
 class RNN(Layer):
@@ -438,7 +439,51 @@ class RNN(Layer):
         finally:
             _forget_masks(self.cell)
 
+    def form(self, training=False):
+        """How the backend in use runs the layer: ("kernel", None) by its own for all steps at once, else ("steps", why not by that)."""
+        why = self._why_steps(training)
+        return ("kernel", None) if why is None else ("steps", why)
+
+    def _why_steps(self, training):
+        backend, cell = backends.current(), self.cell
+        if not hasattr(backend, "recurrent"):
+            return f"the {backend.NAME} backend has no kernel for recurrent layers" + ("; its compiled loop runs the steps" if backend.COMPILES else "")
+        if type(cell) not in _KERNEL_NAMES:
+            return f"its cell is {type(cell).__name__}"
+        if self.unroll:
+            return "unroll=True"
+        if getattr(self, "use_cudnn", "auto") is False:
+            return "use_cudnn=False"
+        if training and cell.recurrent_dropout > 0:
+            return "recurrent_dropout in training"
+        gate = getattr(cell, "recurrent_activation", activations.sigmoid)
+        if gate is not activations.sigmoid:
+            return f"recurrent_activation={activations.serialize(gate)!r} (a kernel has sigmoid)"
+        if cell.activation is not activations.tanh and not (type(cell) is SimpleRNNCell and cell.activation is activations.relu):
+            return f"activation={activations.serialize(cell.activation)!r} (a kernel has tanh{', relu' if type(cell) is SimpleRNNCell else ''})"
+        if not getattr(cell, "reset_after", True):
+            return "reset_after=False"
+        return backend.recurrent_refusal(self._kind(), self.compute_dtype)
+
+    def _kind(self):
+        cell = self.cell
+        return _KERNEL_NAMES[type(cell)] + (f"_{activations.serialize(cell.activation)}" if type(cell) is SimpleRNNCell else "")
+
+    def _by_kernel(self, sequences, states, mask, training):
+        cell = self.cell
+        drop_input = cell.get_dropout_mask(sequences[:, 0]) if training else None
+        if drop_input is not None:
+            sequences = ops.multiply(sequences, ops.expand_dims(drop_input, 1))
+        mask = None if mask is None else ops.cast(mask, "bool")
+        if self.go_backwards:
+            sequences, mask = ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
+        weights = [None if w is None else ops.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        last, outputs, states = backends.current().recurrent(self._kind(), sequences, states, weights, mask, self.zero_output_for_mask)
+        return last, outputs if self.return_sequences else None, states
+
     def _run(self, sequences, states, mask, training):
+        if backends.is_tensor(sequences) and type(sequences) is not shapes.Spec and sequences.shape[1] and self._why_steps(training) is None:
+            return self._by_kernel(sequences, states, mask, training)
         step, sequences = self._step_function(sequences, states, training)
         time_first = lambda x: ops.transpose(x, (1, 0, *range(2, x.ndim)))
         xs = tree.map_structure(time_first, sequences)

@@ -4,6 +4,7 @@
 that defines a function of the same name has its own version used on its arrays (an override); where that gives NotImplemented, the body runs.
 """
 
+import contextlib
 import functools
 import re
 
@@ -16,6 +17,7 @@ from cornu.symbolic import KerasTensor
 
 OPS = {}  # name -> the op, in the order of definition
 BODIES = {}  # name -> its written-once body, where a backend may have an override
+_WRITTEN = {}  # name -> what runs for it now, on tensors and on concrete arrays
 _NONE = frozenset()
 _SCALARS = (int, float, bool, str, type(None))
 _concrete, _settled = set(), set(_SCALARS)  # types of the backend's arrays; and those with all that is neither symbolic nor in need of conversion
@@ -47,7 +49,7 @@ def op(tensors=1, sequence=False, direct=None):
         name = body.__name__
         names = body.__code__.co_varnames[:tensors]
         written = [body, body]  # what runs on tensors of the backend, and on concrete arrays alone
-        BODIES[name] = body
+        BODIES[name], _WRITTEN[name] = body, written
 
         @functools.wraps(body)
         def call(*args, **kwargs):
@@ -100,7 +102,7 @@ def op(tensors=1, sequence=False, direct=None):
             return bool(args)
 
         def on_load(backend):
-            own = getattr(backend, name, None) if name not in _RESERVED else None
+            own = own_version(name, backend)
             written[0] = _or_body(own, body) if own is not None else body
             written[1] = backend.eager(written[0])
             if direct:
@@ -111,6 +113,50 @@ def op(tensors=1, sequence=False, direct=None):
         return call
 
     return decorate
+
+
+def own_version(name, backend):
+    """The backend's own version of the op `name`, or None."""
+    return getattr(backend, name, None) if name not in _RESERVED else None
+
+
+@contextlib.contextmanager
+def watched(tell):
+    """Inside, `tell(name, form, why, depth)` hears of each call of a written-once op on arrays, before it runs.
+
+    Args:
+        tell: function of the op's name; its form, "kernel" for the backend's own version, else "body"; for a body why it is that, else None; and
+            the number of ops within whose bodies the call is.
+    """
+    backend, depth, before = backends.current(), 0, {name: list(written) for name, written in _WRITTEN.items()}
+
+    def telling(name):
+        own, body = own_version(name, backend), BODIES[name]
+        absent = f"the {backend.NAME} backend has no kernel for it"
+
+        def call(*args, **kwargs):
+            nonlocal depth
+            out = own(*args, **kwargs) if own is not None else NotImplemented
+            if out is not NotImplemented:
+                tell(name, "kernel", None, depth)
+                return out
+            tell(name, "body", absent if own is None else f"the {backend.NAME} backend's kernel does not take these arguments", depth)
+            depth += 1
+            try:
+                return body(*args, **kwargs)
+            finally:
+                depth -= 1
+
+        return call
+
+    try:
+        for name, written in _WRITTEN.items():
+            if name not in _RESERVED:  # what is little more than a primitive always runs by the engine's own
+                written[:] = [telling(name)] * 2
+        yield
+    finally:
+        for name, written in _WRITTEN.items():
+            written[:] = before[name]
 
 
 def _or_body(override, body):

@@ -148,3 +148,79 @@ def test_overrides_are_used():
     x = backend.array(X).requires_grad_()
     for name, made in {"gelu": "Gelu", "softmax": "Softmax", "layer_normalization": "NativeLayerNorm", "silu": "Silu", "relu": "Relu"}.items():
         assert made in type(getattr(ops, name)(x).grad_fn).__name__
+
+
+# Recurrent kernels
+
+SEQUENCES = drawn.standard_normal((5, 7, 3)).astype("float32")
+COUNTS = np.array([7, 3, 1, 5, 0])[:, None]
+MASKS = {"none": None, "right": np.arange(7) < COUNTS, "left": np.arange(7) >= 7 - COUNTS, "any": drawn.random((5, 7)) < 0.5, "full": np.ones((5, 7), bool)}
+RECURRENT = [
+    (layers.LSTM, {}),
+    (layers.GRU, {}),
+    (layers.SimpleRNN, {}),
+    (layers.SimpleRNN, {"activation": "relu", "zero_output_for_mask": True}),
+    (layers.LSTM, {"use_bias": False, "go_backwards": True}),
+    (layers.GRU, {"use_bias": False, "zero_output_for_mask": True, "go_backwards": True}),
+]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_recurrent_kernels_are_the_steps(mask):
+    """Outputs, last states, and gradients by the input and all weights, for masks of every form."""
+    backends.load("torch")
+    mask = None if MASKS[mask] is None else backend.array(MASKS[mask])
+    for kind, arguments in RECURRENT:
+        layer = kind(4, return_sequences=True, return_state=True, **arguments)
+        layer.build((5, 7, 3))
+        for weight in layer.weights:
+            weight.assign(drawn.standard_normal(weight.shape) / 2)
+        first = [backend.array(drawn.standard_normal((5, 4)).astype("float32")) for _ in range(layer.cell.states_kept)]
+
+        def loss(values, layer=layer, first=first):
+            with keras.StatelessScope(list(zip(layer.weights, values[1:], strict=True))):
+                out = layer(values[0], initial_state=first, mask=mask)
+            return sum(torch.sum(o * torch.cos(torch.arange(o.numel())).reshape(o.shape)) for o in out), out
+
+        values = [backend.array(SEQUENCES), *(weight._raw() for weight in layer.weights)]
+        assert layer.form() == ("kernel", None)
+        (_, found), gradients = backend.value_and_grad(loss, values)
+        layer.use_cudnn = layer.unroll = False
+        layer._why_steps = lambda training: "to compare"
+        (_, wanted), right = backend.value_and_grad(loss, values)
+        for x, y in zip([*found, *gradients], [*wanted, *right], strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-4, err_msg=f"{kind.__name__} {arguments}")
+
+
+def test_the_form_of_recurrent_layers():
+    backends.load("torch")
+    bilstm = layers.Bidirectional(layers.LSTM(3))
+    assert bilstm.forward_layer.form() == ("kernel", None)
+    assert layers.LSTM(3, recurrent_dropout=0.1).form() == ("kernel", None)
+    for layer, why in (
+        (layers.LSTM(3, recurrent_dropout=0.1), "recurrent_dropout in training"),
+        (layers.GRU(3, reset_after=False), "reset_after=False"),
+        (layers.LSTM(3, activation="relu"), "activation='relu' (a kernel has tanh)"),
+        (layers.LSTM(3, recurrent_activation="hard_sigmoid"), "recurrent_activation='hard_sigmoid' (a kernel has sigmoid)"),
+        (layers.GRU(3, unroll=True), "unroll=True"),
+        (layers.GRU(3, use_cudnn=False), "use_cudnn=False"),
+        (layers.RNN([layers.LSTMCell(3), layers.LSTMCell(3)]), "its cell is StackedRNNCells"),
+    ):
+        assert layer.form(training=True) == ("steps", why)
+    assert layers.LSTM(3, dtype="float16").form()[1].startswith("PyTorch's kernels for recurrent layers do not compute in float16")
+    backends.load("numpy")
+    assert layers.LSTM(3).form() == ("steps", "the numpy backend has no kernel for recurrent layers")
+    backends.load("torch")
+
+
+def test_ops_tell_their_form():
+    backends.load("torch")
+    layer, heard = layers.Dense(3, activation="gelu"), []
+    model = keras.Sequential([keras.Input((8,)), layer, layers.LayerNormalization(), layers.UnitNormalization()])
+    with dispatch.watched(lambda *told: heard.append(told)):
+        model(np.ones((2, 8), "float32"))
+    assert ("gelu", "kernel", None, 0) in heard and ("layer_normalization", "kernel", None, 0) in heard
+    assert any(form == "body" and why == "the torch backend has no kernel for it" for _, form, why, _ in heard)
+    count = len(heard)
+    model(np.ones((2, 8), "float32"))
+    assert len(heard) == count
