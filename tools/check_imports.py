@@ -53,6 +53,8 @@ ORDER = (  # parts of equal rank on one line
     "applications",
     "automatic",
     "api",
+    "commands",
+    "__main__",
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts.split()}
 

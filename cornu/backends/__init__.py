@@ -51,24 +51,29 @@ def name():
     return settings.get("backend") or _choose()
 
 
+def choice():
+    """The backend that comes of what the user asks for outside of the program; and why that is not what he asks for, else None."""
+    try:
+        return resolve(settings.get("backend_asked")[0] or DEFAULT), None
+    except (ValueError, ImportError) as error:
+        return DEFAULT, str(error)
+
+
 def _choose():
-    """The backend that the user asks for outside of the program, put to use and told on stderr.
+    """Put the backend to use that the user asks for outside of the program, and tell it on stderr.
 
     A file is no order, since Keras writes it by itself: where it cannot be followed, that is told, and the default is taken.
 
     Raises:
         UnusableBackend: the environment asks for what cannot be.
     """
-    asked, where = settings.get("backend_asked")
-    try:
-        chosen = resolve(asked or DEFAULT)
-        if where is not None:
-            tell(asked)
-    except (ValueError, ImportError) as error:
-        if where in settings.VARIABLES:
-            raise UnusableBackend(f"{where}={asked}: {error}") from None
-        chosen = DEFAULT
-        print(f"cornu: {where}: {error} Using {DEFAULT!r}.", file=sys.stderr)
+    (asked, where), (chosen, problem) = settings.get("backend_asked"), choice()
+    if problem and where in settings.VARIABLES:
+        raise UnusableBackend(f"{where}={asked}: {problem}")
+    if where and problem:
+        print(f"cornu: {where}: {problem} Using {chosen!r}.", file=sys.stderr)
+    elif where:
+        tell(asked)
     settings.put("backend", chosen)
     return chosen
 

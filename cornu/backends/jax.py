@@ -181,6 +181,10 @@ def block(tree):
     jax.block_until_ready(tree)
 
 
+def devices():
+    return [f"{device.platform}:{device.id} ({device.device_kind})" if device.platform != "cpu" else f"cpu:{device.id}" for device in jax.devices()]
+
+
 def device_scope(name):
     """Arrays are made on the device `name`: `"cpu"`, `"gpu:0"`, `"tpu:3"`."""
     platform, _, index = name.lower().partition(":")

@@ -108,6 +108,7 @@ PROGRAM = {
     "infer": "(function, specs): the Specs of function(*specs) by the backend's own abstract evaluation",
     "block": "(tree): waits until the values are there",
     "device_scope": "(name): a context in which arrays are made on that device",
+    "devices": "(): the names of the devices that arrays can be made on, each with what it is in brackets where that is known",
 }
 
 # What a backend supplies where its engine has a quicker form than the library's own, besides any op under its own name:

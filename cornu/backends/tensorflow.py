@@ -74,6 +74,12 @@ def block(tree):
     tf.test.experimental.sync_devices()
 
 
+def devices():
+    found = tf.config.list_physical_devices()
+    kinds = [tf.config.experimental.get_device_details(device).get("device_name") for device in found]
+    return [device.name.removeprefix("/physical_device:").lower() + (f" ({kind})" if kind else "") for device, kind in zip(found, kinds)]
+
+
 def device_scope(name):
     """Tensors are made on the device `name`: `"cpu"`, `"gpu:0"`."""
     kind, _, index = name.lower().partition(":")

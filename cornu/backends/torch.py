@@ -130,6 +130,11 @@ def block(tree):
         torch.cuda.synchronize(_device)
 
 
+def devices():
+    found = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    return [*found, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
 @contextlib.contextmanager
 def device_scope(name):
     """Tensors are made on the device `name`: `"cpu"`, `"gpu:0"` or `"cuda:0"`, `"mps"`."""
