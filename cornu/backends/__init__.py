@@ -18,6 +18,7 @@ BACKENDS = {  # name -> (module it needs, how to install it, whether 64-bit type
     "jax": ("jax", "pip install jax", False),
     "torch": ("torch", "pip install torch", True),
     "tensorflow": ("tensorflow", "pip install tensorflow", True),
+    "pytensor": ("pytensor", "pip install pytensor", True),
     "numpy": ("numpy", "pip install numpy", True),
 }
 TITLES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor", "theano": "Theano", "numpy": "NumPy"}

@@ -1,0 +1,409 @@
+"""PyTensor, the living Theano: graphs of symbols, compiled by its linkers. `theano` means this backend.
+
+Arrays with values are NumPy's. Inside a program they are symbols (`Traced`): a variable of PyTensor and the shape that `spec` infers. A call on
+values builds the graph of that one primitive, once for each choice of types and shapes, and runs it as it is (`QUICK`); programs (`fit`,
+`predict`, `evaluate`) are optimized and compiled by PyTensor's default mode or by the one that `CORNU_PYTENSOR_MODE` names: NUMBA, JAX, FAST_RUN,
+FAST_COMPILE, or `quick`, which compiles nothing: good for tests and short runs. PyTensor's own settings (PYTENSOR_FLAGS) hold as always.
+
+Types that PyTensor lacks or can hardly compile (float16, bfloat16, float8) are computed in float32 and rounded when they leave a program.
+"""
+
+import collections
+import contextlib
+import functools
+import os
+import threading
+import warnings
+
+import numpy as np
+import pytensor
+from pytensor import tensor as pt
+from pytensor.compile.ops import view_op
+from pytensor.gradient import disconnected_grad
+from pytensor.ifelse import ifelse
+
+from cornu import settings, tree
+from cornu.backends import pytensor_nodes as nodes
+from cornu.backends import pytensor_primitives, spec, stepwise
+from cornu.backends.numpy_tape import Quiet, lifted
+from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
+from cornu.backends.pytensor_primitives import add, cast, concatenate, getitem, multiply, reshape, transpose
+from cornu.backends.pytensor_symbols import HELD, QUICK, Traced, fresh, function_of, held, key_of, lift, pinned, symbol, traces, type_of
+
+NAME = "pytensor"
+WIDE = True
+COMPILES = True
+LOOPS = False  # programs of many steps take longer to compile than they save
+HOST = True
+ARRAY = np.ndarray
+OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
+
+globals().update({name: found for name, found in vars(pytensor_primitives).items() if name in UNARY or name in BINARY or name in PRIMITIVES})
+_state = threading.local()  # .depth: how many programs are being traced
+
+
+# Arrays
+
+
+def array(x, dtype=None):
+    """An array from lists, scalars and arrays; the memory of a NumPy array of that type is shared, not copied. A variable of PyTensor as a symbol."""
+    if isinstance(x, (Traced, pt.TensorVariable)):
+        x = x if type(x) is Traced else Traced(x, x.type.shape, x.dtype)
+        return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+    if isinstance(x, np.ndarray):
+        return x if dtype is None or x.dtype == type_of(dtype) else lifted.cast(x, dtype)
+    found = np.asarray(x, dtype)
+    if found.dtype.kind in "USO":
+        raise TypeError(f"The pytensor backend has no tensors of text or objects; got an array of {found.dtype}.")
+    return found
+
+
+def share(x):
+    return np.asarray(x)
+
+
+def is_array(x):
+    return isinstance(x, (np.ndarray, Traced))
+
+
+def dtype(x):
+    return x.dtype if type(x) is Traced else x.dtype.name
+
+
+type_object = np.dtype
+
+
+def numpy(x):
+    """The values, to read: writing to them is an error, since a variable may hold the same memory."""
+    if type(x) is Traced:
+        x._no_values()
+    seen = np.asarray(x).view()
+    seen.flags.writeable = False
+    return seen
+
+
+def copy(x):
+    return np.array(x)
+
+
+def block(tree):
+    pass
+
+
+def devices():
+    return ["cpu"]
+
+
+@contextlib.contextmanager
+def device_scope(name):
+    """Arrays are in the memory of the processor whatever the scope; only `"cpu"` is known."""
+    if name.lower().partition(":")[0] != "cpu":
+        raise ValueError(f"device: the pytensor backend has only 'cpu'; got {name!r}.")
+    yield
+
+
+def eager(function):
+    return function
+
+
+# Control flow
+
+
+def _tracing():
+    return getattr(_state, "depth", 0) > 0
+
+
+@contextlib.contextmanager
+def _trace():
+    _state.depth = getattr(_state, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _state.depth -= 1
+
+
+def stop_gradient(x):
+    return tree.map_structure(lambda x: Traced(disconnected_grad(x.variable), x.shape, x.dtype) if type(x) is Traced else x, x)
+
+
+def _split(structure):
+    """The tensors of a structure, and a function that puts others in their places."""
+    leaves = tree.flatten(structure)
+    places = [i for i, leaf in enumerate(leaves) if leaf is not None]
+
+    def joined(tensors):
+        filled = list(leaves)
+        for i, x in zip(places, tensors, strict=True):
+            filled[i] = x
+        return tree.pack_sequence_as(structure, filled)
+
+    return [lift(array(leaves[i])) for i in places], joined
+
+
+def cond(predicate, if_true, if_false):
+    if type(predicate) is not Traced:
+        return if_true() if predicate else if_false()
+    yes, joined = _split(if_true())
+    no, _ = _split(if_false())
+    if not yes:
+        return joined(yes)
+    no = [pinned(b.variable, a) for a, b in zip(yes, no, strict=True)]
+    found = ifelse(predicate.variable, [x.variable for x in yes], [x.variable for x in no])
+    found = found if isinstance(found, (list, tuple)) else [found]
+    return joined([pinned(x, like) for x, like in zip(found, yes, strict=True)])
+
+
+def while_loop(test, body, state):
+    while type(go := test(state)) is not Traced:
+        if not go:
+            return state
+        state = body(state)
+    tensors, joined = _split(state)
+    inner = [Traced(fresh(x.shape, x.dtype), x.shape, x.dtype) for x in tensors]
+    with _trace():
+        go = lift(array(test(joined(inner)))).variable
+        after = [pinned(x.variable, like).variable for x, like in zip(_split(body(joined(inner)))[0], inner, strict=True)]
+    found = nodes.Loop([x.variable for x in inner], go, after, QUICK)(*[pinned(x.variable, x).variable for x in tensors])
+    return joined([pinned(x, like) for x, like in zip(found, tensors, strict=True)])
+
+
+def _item(structure, i):
+    return tree.map_structure(lambda x: None if x is None else getitem(x, i), structure)
+
+
+def _stack(structures):
+    def joined(*leaves):
+        return None if leaves[0] is None else concatenate([reshape(array(leaf), (1, *np.shape(leaf))) for leaf in leaves], 0)
+
+    return tree.map_structure(joined, *structures)
+
+
+def scan(body, state, xs, length, reverse):
+    leaves = [x for x in tree.flatten(xs) if x is not None]
+    length = leaves[0].shape[0] if leaves else length
+    if length == 0:
+        item = tree.map_structure(lambda x: None if x is None else np.zeros(x.shape[1:], dtype(x)), xs)
+        return state, tree.map_structure(lambda y: None if y is None else np.zeros((0, *array(y).shape), dtype(array(y))), body(state, item)[1])
+    if length == 1 or not (_tracing() or traces(tree.flatten((state, xs)))):
+        ys = [None] * length
+        for i in reversed(range(length)) if reverse else range(length):
+            state, ys[i] = body(state, _item(xs, i))
+        return state, _stack(ys)
+    return _scan(body, state, xs, length, reverse)
+
+
+def _scan(body, state, xs, length, reverse):
+    states, joined_state = _split(state)
+    sequences, joined_xs = _split(xs)
+    note = {}
+
+    def step(*variables):
+        items = [Traced(v, x.shape[1:], x.dtype) for v, x in zip(variables, sequences, strict=False)]
+        before = [Traced(v, x.shape, x.dtype) for v, x in zip(variables[len(items) :], states, strict=False)]
+        with _trace():
+            after, y = body(joined_state(before), joined_xs(items))
+        after = [pinned(x.variable, like).variable for x, like in zip(_split(after)[0], before, strict=True)]
+        note["ys"], note["joined"] = _split(y)
+        return after + [view_op(x.variable) for x in note["ys"]]
+
+    first = [pt.specify_shape(x.variable, x.shape) if x.variable.type.shape != x.shape else x.variable for x in states]
+    ahead = [x.variable[::-1] if reverse else x.variable for x in sequences]
+    outer = [*ahead]
+    found = pytensor.scan(
+        step, sequences=outer, outputs_info=first + [None] * _count_ys(body, states, joined_state, sequences, joined_xs), n_steps=length, return_list=True,
+        return_updates=False,
+    )  # fmt: skip
+    last = [pinned(x[-1], like) for x, like in zip(found, states, strict=False)]
+    ys = []
+    for x, y in zip(found[len(states) :], note["ys"], strict=True):
+        ys.append(pinned(x[::-1] if reverse else x, spec.Spec((length, *y.shape), y.dtype)))
+    return joined_state(last), note["joined"](ys)
+
+
+def _count_ys(body, states, joined_state, sequences, joined_xs):
+    """How many tensors `body` gives beside the state: it is traced once for that."""
+    before = [Traced(fresh(x.shape, x.dtype), x.shape, x.dtype) for x in states]
+    items = [Traced(fresh(x.shape[1:], x.dtype), x.shape[1:], x.dtype) for x in sequences]
+    with _trace():
+        return len(_split(body(joined_state(before), joined_xs(items))[1])[0])
+
+
+def vectorize(function, in_axes):
+    def call(*args):
+        axes = in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)
+
+        def first(x, axis):
+            return tree.map_structure(lambda leaf: transpose(leaf, (axis % leaf.ndim, *[i for i in range(leaf.ndim) if i != axis % leaf.ndim])), x)
+
+        moved = [first(x, axis) if axis is not None else None for x, axis in zip(args, axes, strict=True)]
+        lengths = {leaf.shape[0] for leaf in tree.flatten(moved) if leaf is not None}
+        if len(lengths) != 1:
+            raise ValueError(f"vectorize: wanted arguments of one length along the axes {axes}; got the lengths {sorted(lengths)}.")
+
+        def body(state, items):
+            return state, function(*(x if axis is None else item for x, axis, item in zip(args, axes, items, strict=True)))
+
+        return scan(body, (), moved, *lengths, False)[1]
+
+    return call
+
+
+def custom_gradient(function, arguments):
+    value, pullback = function(*arguments)
+    values, joined = _split(value)
+    given = [x for x in tree.flatten(arguments)]
+    places = [i for i, x in enumerate(given) if type(x) is Traced]
+    if not places:
+        return value
+
+    def pulled(gradients):
+        gradients = [Traced(g, x.shape, x.dtype) for g, x in zip(gradients, values, strict=True)]
+        found = tree.flatten(pullback(joined(gradients)))
+        return [
+            None if found[i] is None or not given[i].variable.dtype.startswith("float") else pinned(lift(found[i]).variable, given[i]).variable for i in places
+        ]
+
+    made = nodes.Custom(len(values), pulled)(*[x.variable for x in values], *[given[i].variable for i in places], return_list=True)
+    return joined([Traced(v, x.shape, x.dtype) for v, x in zip(made, values, strict=True)])
+
+
+def remat(function, arguments):
+    return function(*arguments)
+
+
+# Gradients and compiling
+
+
+def value_and_grad(function, arrays):
+    leaves = tree.flatten(arrays)
+    if not _tracing() and not traces(leaves):
+        return _run(lambda *given: value_and_grad(function, tree.pack_sequence_as(arrays, given)), leaves)
+    leaves = [lift(x) for x in leaves]
+    copies = [Traced(view_op(x.variable), x.shape, x.dtype) for x in leaves]
+    value, aux = function(tree.pack_sequence_as(arrays, copies))
+    value = lift(array(value))
+    return (value, aux), tree.pack_sequence_as(arrays, _gradients(value, copies))
+
+
+def _gradients(value, xs, weights=None):
+    """The gradients of `value` by `xs`; zeros where it does not depend on one."""
+    smooth = [i for i, x in enumerate(xs) if x.variable.dtype.startswith("float")]
+    known = {value.variable: weights} if weights is not None else None
+    found = dict.fromkeys(range(len(xs)))
+    if smooth and value.variable.dtype.startswith("float"):
+        cost = None if known else value.variable
+        gradients = pytensor.grad(cost, [xs[i].variable for i in smooth], known_grads=known, disconnected_inputs="ignore", return_disconnected="none")
+        found.update(zip(smooth, gradients, strict=True))
+    return [_zeros(x) if found[i] is None else pinned(found[i], x) for i, x in enumerate(xs)]
+
+
+def _zeros(x):
+    return lift(np.zeros(x.shape, x.dtype))
+
+
+def jvp(function, primals, tangents, has_aux):
+    """The gradient of a gradient: that of the pullback along `tangents`, which is linear in what it pulls back."""
+    leaves, along = tree.flatten(tuple(primals)), tree.flatten(tuple(tangents))
+    if not _tracing() and not traces([*leaves, *along]):
+        given = (tuple(primals), tuple(tangents))
+        return _run(lambda *xs: jvp(function, *tree.pack_sequence_as(given, xs), has_aux), [*leaves, *along])
+    copies = [Traced(view_op(x.variable), x.shape, x.dtype) for x in map(lift, leaves)]
+    found = function(*tree.pack_sequence_as(tuple(primals), copies))
+    value, aux = found if has_aux else (found, None)
+    values, joined = _split(value)
+    changes = []
+    for y in values:
+        if not y.variable.dtype.startswith("float"):
+            changes.append(_zeros(y))
+            continue
+        weights = Traced(pt.alloc(pt.constant(0, dtype=y.variable.dtype), *y.shape), y.shape, y.dtype)
+        pulled = _gradients(y, copies, weights.variable)
+        total = functools.reduce(add, [sum(multiply(g, t), tuple(range(g.ndim)), False) for g, t in zip(pulled, along, strict=True)])
+        changes.append(_gradients(total, [weights])[0])
+    return (value, joined(changes), aux) if has_aux else (value, joined(changes))
+
+
+def _mode():
+    """How programs are compiled."""
+    name = os.environ.get("CORNU_PYTENSOR_MODE")
+    return QUICK if name == "quick" else name or None
+
+
+def _program(function, leaves, mode):
+    """`function(*leaves)` as a program: what runs it, the structure of its results, the places of those that are computed, the rest as they are."""
+    symbols = [symbol(x) for x in leaves]
+    with _trace():
+        out = function(*symbols)
+    parts = tree.flatten(out)
+    places = [i for i, x in enumerate(parts) if type(x) is Traced]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Numba will use object mode")
+        run = function_of([x.variable for x in symbols], [parts[i].variable for i in places], mode)
+    return run, out, parts, [(i, type_of(parts[i].dtype)) for i in places]
+
+
+def _call(program, leaves):
+    run, out, parts, places = program
+    with Quiet():
+        found = run(*[_ready(x) for x in leaves])
+        parts = list(parts)
+        for (i, label), x in zip(places, found, strict=True):
+            parts[i] = np.asarray(x, label)
+    return tree.pack_sequence_as(out, parts)
+
+
+def _ready(x):
+    """An array as programs want it: in the held type, one piece of memory that could be written to, since numba compiles anew for others."""
+    if x.dtype.name in HELD:
+        return x.astype(held(x.dtype.name))
+    return x if x.flags.carray else np.array(x, order="C")
+
+
+def _run(function, leaves):
+    leaves = [np.asarray(x) for x in leaves]
+    return _call(_program(function, leaves, QUICK), leaves)
+
+
+def compile(function, donate=()):
+    programs = collections.OrderedDict()
+
+    @functools.wraps(function)
+    def call(*args):
+        leaves = tree.flatten(args)
+        if _tracing() or traces(leaves):
+            return function(*args)
+        places = [i for i, x in enumerate(leaves) if isinstance(x, (np.ndarray, np.generic))]
+        arrays = [np.asarray(leaves[i]) for i in places]
+        held = set(places)
+        key = (
+            settings.version(),
+            *[(x.shape, x.dtype) for x in arrays],
+            repr(tree.map_structure(lambda _: 0, args)),
+            *[key_of(x) for i, x in enumerate(leaves) if i not in held],
+        )
+        program = programs.get(key)
+        if program is None:
+
+            def filled(*symbols):
+                given = list(leaves)
+                for i, x in zip(places, symbols, strict=True):
+                    given[i] = x
+                return function(*tree.pack_sequence_as(args, given))
+
+            program = programs[key] = _program(filled, arrays, _mode())
+            if len(programs) > 64:
+                programs.popitem(last=False)
+        return _call(program, arrays)
+
+    return call
+
+
+def repeat(step, state, batches, length):
+    logs = None
+    for i in range(length):
+        state, logs = step(state, _item(batches, i))
+    return state, logs
+
+
+def infer(function, specs):
+    return stepwise.infer_by_zeros(function, specs, np.zeros, lambda x: dtype(array(x)))

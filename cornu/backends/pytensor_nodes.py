@@ -1,0 +1,248 @@
+"""What PyTensor lacks, as operations of its own: windows over images, shifts of bits, gradients written by hand, loops that may run no time at all,
+and functions of NumPy with the gradients of the NumPy backend's rules.
+"""
+
+import itertools
+
+import numpy as np
+import pytensor
+from pytensor import tensor as pt
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import node_rewriter
+from pytensor.graph.traversal import graph_inputs
+from pytensor.scalar.basic import BinaryScalarOp
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.rewriting.basic import register_canonicalize
+
+from cornu.backends import numpy_gradients
+from cornu.backends.numpy_tape import Quiet, lifted, plain
+
+# Windows: what a convolution or a pooling sees, place by place
+
+
+def _outputs(sizes, window, strides, dilation):
+    return [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(sizes, window, strides, dilation, strict=True)]
+
+
+def _places(window, strides, dilation, outputs):
+    """For each place in a window the slices of what it sees as the window moves."""
+    for place in itertools.product(*map(range, window)):
+        yield tuple(slice(i * d, i * d + (o - 1) * s + 1, s) for i, d, s, o in zip(place, dilation, strides, outputs, strict=True))
+
+
+class Windows(Op):
+    """(N, *space, C) -> (N, *outputs, places of the window, C)."""
+
+    __props__ = ("window", "strides", "dilation")
+
+    def __init__(self, window, strides, dilation):
+        self.window, self.strides, self.dilation = tuple(window), tuple(strides), tuple(dilation)
+
+    def make_node(self, x):
+        batch, *space, channels = x.type.shape
+        found = _outputs([np.nan if n is None else n for n in space], self.window, self.strides, self.dilation)
+        sizes = [None if n is None else int(o) for n, o in zip(space, found, strict=True)]
+        return Apply(self, [x], [pt.tensor(dtype=x.dtype, shape=(batch, *sizes, int(np.prod(self.window)), channels))])
+
+    def perform(self, node, inputs, storage):
+        (x,) = inputs
+        outputs = _outputs(x.shape[1:-1], self.window, self.strides, self.dilation)
+        found = np.empty((x.shape[0], *outputs, int(np.prod(self.window)), x.shape[-1]), x.dtype)
+        for i, seen in enumerate(_places(self.window, self.strides, self.dilation, outputs)):
+            found[..., i, :] = x[(slice(None), *seen)]
+        storage[0][0] = found
+
+    def infer_shape(self, fgraph, node, shapes):
+        ((batch, *space, channels),) = shapes
+        return [(batch, *_outputs(space, self.window, self.strides, self.dilation), int(np.prod(self.window)), channels)]
+
+    def pullback(self, inputs, outputs, gradients):
+        (x,) = inputs
+        return [Overlap(self.window, self.strides, self.dilation)(gradients[0], *[x.shape[i] for i in range(1, x.ndim - 1)])]
+
+
+class Overlap(Op):
+    """Windows put back where they were seen, and added: (N, *outputs, places, C) and the sizes -> (N, *space, C)."""
+
+    __props__ = ("window", "strides", "dilation")
+
+    __init__ = Windows.__init__
+
+    def make_node(self, x, *space):
+        space = [pt.as_tensor_variable(n, dtype="int64") for n in space]
+        known = [int(n.data) if isinstance(n, pt.Constant) else None for n in space]
+        return Apply(self, [x, *space], [pt.tensor(dtype=x.dtype, shape=(x.type.shape[0], *known, x.type.shape[-1]))])
+
+    def perform(self, node, inputs, storage):
+        x, *space = inputs
+        found = np.zeros((x.shape[0], *map(int, space), x.shape[-1]), x.dtype)
+        for i, seen in enumerate(_places(self.window, self.strides, self.dilation, x.shape[1:-2])):
+            found[(slice(None), *seen)] += x[..., i, :]
+        storage[0][0] = found
+
+    def infer_shape(self, fgraph, node, shapes):
+        return [(shapes[0][0], *node.inputs[1:], shapes[0][-1])]
+
+    def connection_pattern(self, node):
+        return [[True]] + [[False]] * (len(node.inputs) - 1)
+
+    def pullback(self, inputs, outputs, gradients):
+        return [Windows(self.window, self.strides, self.dilation)(gradients[0]), *[DisconnectedType()() for _ in inputs[1:]]]
+
+
+# Elementwise
+
+
+class _Shift(BinaryScalarOp):
+    """Bits moved by numbers of places from 0 to the number of bits less 1."""
+
+    def __init__(self, name):
+        self.nfunc_spec = (name, 2, 1)
+        super().__init__(lambda x, y: [x], name=name)
+
+    def impl(self, x, y):
+        return getattr(np, self.nfunc_spec[0])(x, y)
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.nfunc_spec == other.nfunc_spec
+
+    def __hash__(self):
+        return hash((type(self), self.nfunc_spec))
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"{outputs[0]} = {inputs[0]} {'<<' if self.nfunc_spec[0] == 'left_shift' else '>>'} {inputs[1]};"
+
+    def pullback(self, inputs, outputs, gradients):
+        return [x.zeros_like(dtype=pytensor.config.floatX) for x in inputs]
+
+
+left_shift, right_shift = Elemwise(_Shift("left_shift")), Elemwise(_Shift("right_shift"))
+
+
+# Gradients
+
+
+class Custom(Op):
+    """Values as they are, with a gradient of their own: `pullback(gradients)` gives one for each argument. What is not optimized away is a view."""
+
+    def __init__(self, count, pullback):
+        self.count, self.pulled = count, pullback
+        self.view_map = {i: [i] for i in range(count)}
+
+    def make_node(self, *inputs):
+        return Apply(self, inputs, [x.type() for x in inputs[: self.count]])
+
+    def perform(self, node, inputs, storage):
+        for place, x in zip(storage, inputs, strict=False):
+            place[0] = x
+
+    def infer_shape(self, fgraph, node, shapes):
+        return shapes[: self.count]
+
+    def connection_pattern(self, node):
+        return [[i >= self.count] * self.count for i in range(len(node.inputs))]
+
+    def pullback(self, inputs, outputs, gradients):
+        gradients = [y.zeros_like() if isinstance(g.type, DisconnectedType) else g for y, g in zip(outputs, gradients, strict=True)]
+        found = [DisconnectedType()() if g is None else g for g in self.pulled(gradients)]
+        return [DisconnectedType()() for _ in outputs] + found
+
+
+@register_canonicalize("fast_compile")
+@node_rewriter([Custom])
+def local_custom(fgraph, node):
+    """After the gradients are made the values remain."""
+    return list(node.inputs[: node.op.count])
+
+
+class Host(Op):
+    """A function of NumPy arrays where PyTensor has none. The gradient is that of the NumPy backend, so it has gradients too.
+
+    Args:
+        function: of arrays, written over the primitives of the NumPy backend; gives a tuple of arrays.
+        types: the types and shapes (None where a size is not known) of the results.
+        key: what tells this function from others.
+    """
+
+    __props__ = ("key",)
+
+    def __init__(self, function, types, key):
+        self.function, self.types, self.key = function, types, key
+
+    def make_node(self, *inputs):
+        return Apply(self, inputs, [pt.tensor(dtype=dtype, shape=shape) for dtype, shape in self.types])
+
+    def perform(self, node, inputs, storage):
+        with Quiet():
+            for place, value, (dtype, _) in zip(storage, self.function(*inputs), self.types, strict=True):
+                place[0] = np.asarray(plain(value), dtype)
+
+    def connection_pattern(self, node):
+        smooth = [dtype.startswith(("float", "complex")) for dtype, _ in self.types]
+        return [[x.dtype.startswith(("float", "complex")) and s for s in smooth] for x in node.inputs]
+
+    def pullback(self, inputs, outputs, gradients):
+        places = [i for i, x in enumerate(inputs) if x.dtype.startswith(("float", "complex"))]
+        used = [i for i, g in enumerate(gradients) if not isinstance(g.type, DisconnectedType) and self.types[i][0].startswith(("float", "complex"))]
+        function, count = self.function, len(inputs)
+
+        def pulled(*args):
+            values, weights = args[:count], args[count:]
+
+            def weighted(chosen):
+                filled = list(values)
+                for i, x in zip(places, chosen, strict=True):
+                    filled[i] = x
+                out, total = function(*filled), 0.0
+                for i, weight in zip(used, weights, strict=True):
+                    product = lifted.multiply(out[i], lifted.conj(weight))
+                    product = lifted.real(product) if np.iscomplexobj(plain(product)) else product
+                    total = lifted.add(lifted.sum(product, tuple(range(product.ndim)), False), total)
+                return total, ()
+
+            return tuple(numpy_gradients.value_and_grad(weighted, [values[i] for i in places])[1])
+
+        types = tuple((inputs[i].dtype, inputs[i].type.shape) for i in places)
+        found = Host(pulled, types, ("gradient", self.key, tuple(used), types))(*inputs, *[gradients[i] for i in used], return_list=True)
+        found = dict(zip(places, found, strict=True))
+        return [found[i] if i in found else DisconnectedType()() for i in range(count)]
+
+
+# Loops
+
+
+class Loop(Op):
+    """`state = body(state)` as long as `test(state)`; both are graphs over variables that stand for the state.
+
+    Args:
+        state: those variables.
+        test, body: the graphs' outputs.
+        mode: how they are compiled.
+    """
+
+    def __init__(self, state, test, body, mode):
+        self.state, self.test, self.body, self.mode = state, test, body, mode
+        self.around = [x for x in graph_inputs([test, *body]) if x not in set(state) and not isinstance(x, pt.Constant)]
+        self.functions = None
+
+    def make_node(self, *inputs):
+        return Apply(self, inputs, [x.type() for x in self.state])
+
+    def __call__(self, *state):
+        return super().__call__(*state, *self.around, return_list=True)
+
+    def perform(self, node, inputs, storage):
+        if self.functions is None:
+            make = lambda outputs: pytensor.function([*self.state, *self.around], outputs, mode=self.mode, on_unused_input="ignore", trust_input=True)
+            self.functions = make(self.test), make(self.body)
+        test, body = self.functions
+        state, around = list(inputs[: len(self.state)]), inputs[len(self.state) :]
+        while test(*state, *around):
+            state = [np.asarray(x) for x in body(*state, *around)]
+        for place, value, given in zip(storage, state, inputs, strict=False):
+            place[0] = value.copy() if value is given else value
+
+    def infer_shape(self, fgraph, node, shapes):
+        return shapes[: len(self.state)]
