@@ -12,6 +12,7 @@ from cornu.models.function import Function
 from cornu.saving import dispatch
 from cornu.shapes import Spec
 from cornu.symbolic import KerasTensor, run_graph, sorted_nodes
+from cornu.training import explain, profile
 from cornu.training.trainer import Trainer
 from cornu.visualization.summary import print_summary
 
@@ -159,6 +160,42 @@ class Model(Trainer, Layer):
             layer_range: names of the first and the last layer to show.
         """
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    def profile(self, x, y=None, sample_weight=None, batch_size=32, trace=None, runs=5, print_fn=None):
+        """Measure where the time of a step goes, print it layer by layer, and return it. The model is as it was before.
+
+        Args:
+            x, y, sample_weight: data as in `fit`; the first batch is taken. Without `y`, or on a model that has no loss, a forward pass is measured.
+            batch_size: rows of a batch, where the data do not come in batches.
+            trace: path of a file for a timeline that chrome://tracing, ui.perfetto.dev and other viewers open; compressed if it ends with .gz.
+            runs: how often each thing is run; the least time counts.
+            print_fn: function that gets the text; `print` by default.
+
+        Returns:
+            A `training.profile.Profile`: its `rows` have the time (seconds), the FLOPs, the bytes and the floor of each layer.
+
+        Raises:
+            FileNotFoundError: the folder of `trace` is not there.
+        """
+        path = profile.checked_path(trace) if trace is not None else None
+        found = profile.measure(self, x, y, sample_weight, batch_size, runs)
+        (print_fn or print)(str(found))
+        if path is not None:
+            found.write(path)
+        return found
+
+    def explain(self, x=None, training=None, print_fn=None):
+        """Print for each layer what runs on the backend in use, and why nothing faster does: a kernel of the engine, a body written once, a compiled program.
+
+        Args:
+            x: data of one batch, needed only where the model knows no shape of its inputs.
+            training: whether in a step of training; None: where the model is compiled.
+            print_fn: function that gets the text; `print` by default.
+
+        Raises:
+            ValueError: the model knows no shape of its inputs, and no data was given.
+        """
+        (print_fn or print)(explain.text(self, x, training))
 
     # -- configs --------------------------------------------------------------------------------------------------------------------
 
