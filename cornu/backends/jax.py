@@ -8,8 +8,6 @@ written here in the form that is fast. GPUs and TPUs have libraries for the plai
 import builtins
 import functools
 import hashlib
-import itertools
-import math
 import os
 import platform
 
@@ -19,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from cornu import scopes, settings, tree
-from cornu.backends import memory
+from cornu.backends import jax_convolution, jax_products, memory
 from cornu.shapes import UNKNOWN, Spec
 
 
@@ -338,237 +336,24 @@ def dynamic_update_slice(x, update, starts):
 # Products
 
 
-def matmul(x, y):
-    if CPU and x.ndim > 2 and y.ndim == 2 and x.size:
-        return _product(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
-    return jnp.matmul(x, y)
-
-
-@jax.custom_vjp
-def _product(x, y):
-    """The product of two matrices, `x` tall. Its gradient by a `y` taller than wide is computed transposed, which is up to twice as fast."""
-    return jnp.matmul(x, y)
-
-
-def _product_backward(residuals, gradient):
-    x, y = residuals
-    tall = y.shape[0] > y.shape[1]
-    by_y = lax.optimization_barrier(jnp.matmul(gradient.T, x)).T if tall else jnp.matmul(x.T, gradient)
-    return jnp.matmul(gradient, y.T), by_y
-
-
-_product.defvjp(lambda x, y: (_product(x, y), (x, y)), _product_backward)
-
-
-def einsum(equation, xs):
-    inputs, output = equation.split("->")
-    if CPU and len(xs) == 2:
-        left, right = inputs.split(",")
-        shared = set(left) & set(right)
-        distinct = len(set(left)) == len(left) and len(set(right)) == len(right)
-        if distinct and shared and set(output) == set(left) ^ set(right):  # no axis of a batch, none only summed over
-            return _einsum_as_product(left, right, output, *xs)
-    return jnp.einsum(equation, *xs)
-
-
-def _einsum_as_product(left, right, output, x, y):
-    """A contraction without batch axes as the product of two matrices."""
-    rows, shared, columns = ([c for c in left if c not in right], [c for c in left if c in right], [c for c in right if c not in left])
-    sizes = dict(zip(left + right, x.shape + y.shape, strict=True))
-    inner = math.prod(sizes[c] for c in shared)
-    x = x.transpose([left.index(c) for c in rows + shared]).reshape(math.prod(sizes[c] for c in rows), inner)
-    y = y.transpose([right.index(c) for c in shared + columns]).reshape(inner, math.prod(sizes[c] for c in columns))
-    product = _product(x, y).reshape([sizes[c] for c in rows + columns])
-    return product.transpose([(rows + columns).index(c) for c in output])
-
-
-def conv(x, kernel, strides, padding, dilation, groups):
-    strides, padding, dilation = tuple(strides), tuple(map(tuple, padding)), tuple(dilation)
-    form = _conv_form(x, kernel, strides, padding, dilation, groups) if CPU else _plain_conv
-    return form(x, kernel, strides, padding, dilation, groups)
-
-
-def _plain_conv(x, kernel, strides, padding, dilation, groups=1, input_dilation=None):
-    space = "DHW"[-len(strides) :]
-    numbers = (f"N{space}C", f"{space}IO", f"N{space}C")
-    return lax.conv_general_dilated(x, kernel, strides, padding, input_dilation, dilation, numbers, groups)
-
-
-def _conv_form(x, kernel, strides, padding, dilation, groups):
-    """The form of a convolution that XLA runs fast on a CPU."""
-    window, output = kernel.shape[:-2], _output_sizes(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
-    if not x.size or not kernel.size or builtins.min(output) < 1:
-        return _plain_conv
-    if groups > 1:
-        return _conv_as_shifts if kernel.shape[-2] == 1 else _conv_of_groups
-    if builtins.max(window) == 1:
-        return _conv_as_product
-    if len(window) > 2:
-        return _conv_of_planes
-    if builtins.any(k > n or k > (o - 1) * s + 1 for k, n, o, s in zip(window, x.shape[1:-1], output, strides, strict=True)):
-        return _conv_as_patches
-    return _conv
-
-
-def _output_sizes(sizes, window, strides, padding, dilation):
-    return [(n + low + high - (k - 1) * d - 1) // s + 1 for n, k, s, (low, high), d in zip(sizes, window, strides, padding, dilation, strict=True)]
-
-
-def _shifts(x, window, strides, padding, dilation):
-    """For each place in a window, what it sees of `x` as the window moves: arrays of (N, *output, C)."""
-    output = _output_sizes(x.shape[1:-1], window, strides, padding, dilation)
-    x = pad(x, ((0, 0), *padding, (0, 0)), 0)
-    for place in itertools.product(*map(range, window)):
-        starts = [i * d for i, d in zip(place, dilation, strict=True)]
-        stops = [start + (n - 1) * s + 1 for start, n, s in zip(starts, output, strides, strict=True)]
-        yield lax.slice(x, (0, *starts, 0), (x.shape[0], *stops, x.shape[-1]), (1, *strides, 1))
-
-
-def _conv_as_product(x, kernel, strides, padding, dilation, groups):
-    """A window of one place is a dense layer."""
-    (seen,) = _shifts(x, kernel.shape[:-2], strides, padding, dilation)
-    return matmul(seen, kernel.reshape(kernel.shape[-2:]))
-
-
-def _conv_as_patches(x, kernel, strides, padding, dilation, groups):
-    """One product over all that the windows see; worth its memory where maps are smaller than the kernel."""
-    patches = lax.concatenate(list(_shifts(x, kernel.shape[:-2], strides, padding, dilation)), x.ndim - 1)
-    return matmul(patches, kernel.reshape(-1, kernel.shape[-1]))
-
-
-def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
-    """Depthwise: the kernel's places one by one, each a product by element."""
-    if kernel.shape[-1] > groups:
-        x = jnp.repeat(x, kernel.shape[-1] // groups, -1)
-    return _depthwise(x, kernel.reshape(*kernel.shape[:-2], -1), strides, padding, dilation)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _depthwise(x, kernel, strides, padding, dilation):
-    weights = kernel.reshape(-1, kernel.shape[-1])
-    shifts = _shifts(x, kernel.shape[:-1], strides, padding, dilation)
-    return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
-
-
-def _depthwise_backward(strides, padding, dilation, residuals, gradient):
-    x, kernel = residuals
-    ones, ends = (1,) * len(strides), _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, padding, dilation)
-    by_x = _depthwise(dilate(gradient, (1, *strides, 1)), lax.rev(kernel, range(len(strides))), ones, ends, dilation)
-
-    def add_example(totals, example):  # one total for each place of the kernel, of the size of the output: long sums by element are fast, short ones are not
-        x, gradient = example
-        shifts = _shifts(x[None], kernel.shape[:-1], strides, padding, dilation)
-        return [total + seen[0] * gradient for total, seen in zip(totals, shifts, strict=True)], None
-
-    totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(kernel.shape[:-1])
-    totals, _ = lax.scan(add_example, totals, (x, gradient))
-    return by_x, jnp.stack([total.sum(range(len(strides))) for total in totals]).reshape(kernel.shape)
-
-
-_depthwise.defvjp(lambda x, kernel, *static: (_depthwise(x, kernel, *static), (x, kernel)), _depthwise_backward)
-
-
-def _conv_of_groups(x, kernel, strides, padding, dilation, groups):
-    """Each group by itself."""
-    parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
-    return lax.concatenate([conv(part, weights, strides, padding, dilation, 1) for part, weights in parts], x.ndim - 1)
-
-
-def _conv_of_planes(x, kernel, strides, padding, dilation, groups):
-    """In three dimensions: one convolution of planes, which has the planes that a window covers side by side as its channels."""
-    depth, channels, filters = kernel.shape[0], *kernel.shape[-2:]
-    (stride, *strides), (ends, *padding), (step, *dilation) = strides, padding, dilation
-    ones = (1,) * len(strides)
-    planes = lax.concatenate(list(_shifts(x, (depth, *ones), (stride, *ones), (ends, *[(0, 0)] * len(ones)), (step, *ones))), x.ndim - 1)
-    kernel = jnp.moveaxis(kernel, 0, -3).reshape(*kernel.shape[1:-2], depth * channels, filters)
-    y = conv(planes.reshape(-1, *planes.shape[2:]), kernel, strides, padding, dilation, 1)
-    return y.reshape(*planes.shape[:2], *y.shape[1:])
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
-def _conv(x, kernel, strides, padding, dilation, groups):
-    """A convolution whose gradients are convolutions in the order of axes that XLA runs fast; it reorders by itself only outside loops."""
-    return _plain_conv(x, kernel, strides, padding, dilation)
-
-
-def _conv_backward(strides, padding, dilation, groups, residuals, gradient):
-    x, kernel = residuals
-    return (
-        _conv_input_gradient(x.shape, kernel, gradient, strides, padding, dilation),
-        _conv_kernel_gradient(x, kernel.shape, gradient, strides, padding, dilation),
-    )
-
-
-_conv.defvjp(lambda x, kernel, *static: (_conv(x, kernel, *static), (x, kernel)), _conv_backward)
-
-
-def _conv_input_gradient(shape, kernel, gradient, strides, padding, dilation):
-    """The gradient spread by the strides, convolved with the kernel turned round."""
-    rank = len(strides)
-    ends = _input_gradient_ends(shape, kernel.shape, gradient.shape, strides, padding, dilation)
-    turned = jnp.swapaxes(lax.rev(kernel, range(rank)), -1, -2)
-    return _plain_conv(gradient, turned, (1,) * rank, ends, dilation, input_dilation=strides)
-
-
-def _input_gradient_ends(shape, kernel, gradient, strides, padding, dilation):
-    """What to pad the spread gradient with, for the gradient by an input of `shape`."""
-    sizes = zip(shape[1:-1], kernel, strides, padding, dilation, gradient[1:-1], strict=False)
-    return tuple(((k - 1) * d - low, n + low - (o - 1) * s - 1) for n, k, s, (low, _), d, o in sizes)
-
-
-def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
-    """The input convolved with the gradient, with channels as the batch and the batch as channels.
-
-    A few rows of the gradient at a time: a sum over more than some 2,000 places falls out of the cache.
-    """
-    rank, (batch, rows, *columns) = len(strides), gradient.shape[:-1]
-    at_once = builtins.max(1, builtins.min(2048, 2**19 // shape[-1]) // math.prod((batch, *columns)))
-    parts = -(-rows // at_once)
-    at_once = -(-rows // parts)
-    x, gradient = jnp.swapaxes(x, 0, -1), jnp.moveaxis(gradient, 0, -2)
-    sizes = zip(x.shape[1:-1], shape[:rank], strides, padding, dilation, (parts * at_once, *columns), strict=True)
-    ends = [(low, (o - 1) * s + (k - 1) * d + 1 - n - low) for n, k, s, (low, _), d, o in sizes]
-    if parts == 1:
-        product = _plain_conv(x, gradient, dilation, ends, strides)
-    else:
-        x = pad(x, ((0, 0), ends[0], *[(0, 0)] * rank), 0)
-        gradient = pad(gradient, ((0, parts * at_once - rows), *[(0, 0)] * (rank + 1)), 0).reshape(parts, at_once, *gradient.shape[1:])
-        height = (at_once - 1) * strides[0] + (shape[0] - 1) * dilation[0] + 1
-
-        def add_part(total, part):
-            start, gradient = part
-            seen = lax.dynamic_slice_in_dim(x, start, height, 1)
-            return total + _plain_conv(seen, gradient, dilation, ((0, 0), *ends[1:]), strides), None
-
-        total = jnp.zeros((shape[-2], *shape[:rank], shape[-1]), x.dtype)
-        product, _ = lax.scan(add_part, total, (jnp.arange(parts) * (at_once * strides[0]), gradient))
-    return jnp.moveaxis(product, 0, -2)
+matmul, einsum = (jax_products.matmul, jax_products.einsum) if CPU else (jnp.matmul, lambda equation, xs: jnp.einsum(equation, *xs))
+conv = jax_convolution.conv if CPU else jax_convolution.plain_conv
 
 
 # Windows
 
 
 def max_pool(x, size, strides, padding):
-    least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     if CPU and x.size:
-        return _pool(x, size, strides, padding, least, lambda best, part: jnp.where((part > best) | (part != part), part, best))
+        return jax_convolution.max_pool(x, size, strides, padding)
+    least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     return lax.reduce_window(x, np.array(least, x.dtype), lax.max, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)))
 
 
 def sum_pool(x, size, strides, padding):
     if CPU and x.size and builtins.any(window > stride for window, stride in zip(size, strides, strict=True)):
-        return _pool(x, size, strides, padding, 0, lax.add)
+        return jax_convolution.sum_pool(x, size, strides, padding)
     return lax.reduce_window(x, np.array(0, x.dtype), lax.add, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)))
-
-
-def _pool(x, size, strides, padding, neutral, combine):
-    """Windows as strided slices combined axis by axis. Of equal greatest values the first gets the gradient, and NaN wins, as in the plain form."""
-    x = pad(x, ((0, 0), *padding, (0, 0)), neutral)
-    for axis in range(len(size), 0, -1):
-        window, stride = size[axis - 1], strides[axis - 1]
-        reach = (x.shape[axis] - window) // stride * stride + 1
-        x = functools.reduce(combine, [lax.slice_in_dim(x, i, i + reach, stride, axis) for i in range(window)])
-    return x
 
 
 # Linear algebra

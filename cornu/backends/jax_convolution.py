@@ -1,0 +1,239 @@
+"""Convolutions and pooling in the forms that XLA runs fast on a CPU.
+
+Alone or inside a loop, plain forms of the same meaning take 2 to 600 times as long (benchmarks/ops_traps.py measures them): gradients of
+convolutions in a loop, depthwise and grouped ones, maps smaller than the kernel, gradients of pooling.
+"""
+
+import functools
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from cornu.backends.jax_derivatives import with_gradient
+from cornu.backends.jax_products import matmul
+
+
+def conv(x, kernel, strides, padding, dilation, groups):
+    """As `plain_conv`, in the form that is fast."""
+    strides, padding, dilation = tuple(strides), tuple(map(tuple, padding)), tuple(dilation)
+    return _form(x, kernel, strides, padding, dilation, groups)(x, kernel, strides, padding, dilation, groups)
+
+
+def plain_conv(x, kernel, strides, padding, dilation, groups=1, input_dilation=None):
+    space = "DHW"[-len(strides) :]
+    numbers = (f"N{space}C", f"{space}IO", f"N{space}C")
+    return lax.conv_general_dilated(x, kernel, strides, padding, input_dilation, dilation, numbers, groups)
+
+
+def _form(x, kernel, strides, padding, dilation, groups):
+    """The form of a convolution that XLA runs fast on a CPU."""
+    window, output = kernel.shape[:-2], _output_sizes(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
+    if not x.size or not kernel.size or min(output) < 1:
+        return plain_conv
+    if groups > 1:
+        return _conv_as_shifts if kernel.shape[-2] == 1 else _conv_of_groups
+    if max(window) == 1:
+        return _conv_as_product
+    if len(window) > 2:
+        return _conv_of_planes
+    if any(k > n or k > (o - 1) * s + 1 for k, n, o, s in zip(window, x.shape[1:-1], output, strides, strict=True)):
+        return _conv_as_patches
+    return _conv
+
+
+def _output_sizes(sizes, window, strides, padding, dilation):
+    return [(n + low + high - (k - 1) * d - 1) // s + 1 for n, k, s, (low, high), d in zip(sizes, window, strides, padding, dilation, strict=True)]
+
+
+def _shifts(x, window, strides, padding, dilation):
+    """For each place in a window, what it sees of `x` as the window moves: arrays of (N, *output, C)."""
+    output = _output_sizes(x.shape[1:-1], window, strides, padding, dilation)
+    x = _pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)))
+    for place in itertools.product(*map(range, window)):
+        starts = [i * d for i, d in zip(place, dilation, strict=True)]
+        stops = [start + (n - 1) * s + 1 for start, n, s in zip(starts, output, strides, strict=True)]
+        yield lax.slice(x, (0, *starts, 0), (x.shape[0], *stops, x.shape[-1]), (1, *strides, 1))
+
+
+def _conv_as_product(x, kernel, strides, padding, dilation, groups):
+    """A window of one place is a dense layer."""
+    (seen,) = _shifts(x, kernel.shape[:-2], strides, padding, dilation)
+    return matmul(seen, kernel.reshape(kernel.shape[-2:]))
+
+
+def _conv_as_patches(x, kernel, strides, padding, dilation, groups):
+    """One product over all that the windows see; worth its memory where maps are smaller than the kernel."""
+    patches = lax.concatenate(list(_shifts(x, kernel.shape[:-2], strides, padding, dilation)), x.ndim - 1)
+    return matmul(patches, kernel.reshape(-1, kernel.shape[-1]))
+
+
+def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
+    """Depthwise: the kernel's places one by one, each a product by element."""
+    if kernel.shape[-1] > groups:
+        x = jnp.repeat(x, kernel.shape[-1] // groups, -1)
+    return _depthwise(strides, padding, dilation)(x, kernel.reshape(*kernel.shape[:-2], -1))
+
+
+@functools.cache
+def _depthwise(strides, padding, dilation):
+    """The function of `x` and a kernel (*window, channels)."""
+    ones = (1,) * len(strides)
+
+    def function(x, kernel):
+        weights = kernel.reshape(-1, kernel.shape[-1])
+        shifts = _shifts(x, kernel.shape[:-1], strides, padding, dilation)
+        return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
+
+    def backward(kept, gradient):
+        x, kernel = kept
+        ends = _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, padding, dilation)
+        by_x = _depthwise(ones, ends, dilation)(_spread(gradient, strides), lax.rev(kernel, range(len(strides))))
+
+        def add_example(totals, example):  # a total for each place of the kernel, of the output's size: long sums by element are fast, short ones are not
+            x, gradient = example
+            shifts = _shifts(x[None], kernel.shape[:-1], strides, padding, dilation)
+            return [total + seen[0] * gradient for total, seen in zip(totals, shifts, strict=True)], None
+
+        totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(kernel.shape[:-1])
+        totals, _ = lax.scan(add_example, totals, (x, gradient))
+        return by_x, jnp.stack([total.sum(range(len(strides))) for total in totals]).reshape(kernel.shape)
+
+    return with_gradient(function, lambda x, kernel: (function(x, kernel), (x, kernel)), backward)
+
+
+def _spread(gradient, strides):
+    """Zeros between the places, for a step of `strides`."""
+    return _pad(gradient, ((0, 0, 0), *((0, 0, step - 1) for step in strides), (0, 0, 0)))
+
+
+def _pad(x, widths, value=0):
+    return lax.pad(x, jnp.asarray(value, x.dtype), widths)
+
+
+def _conv_of_groups(x, kernel, strides, padding, dilation, groups):
+    """Each group by itself."""
+    parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1), strict=True)
+    return lax.concatenate([conv(part, weights, strides, padding, dilation, 1) for part, weights in parts], x.ndim - 1)
+
+
+def _conv_of_planes(x, kernel, strides, padding, dilation, groups):
+    """In three dimensions: one convolution of planes, which has the planes that a window covers side by side as its channels."""
+    depth, channels, filters = kernel.shape[0], *kernel.shape[-2:]
+    (stride, *strides), (ends, *padding), (step, *dilation) = strides, padding, dilation
+    ones = (1,) * len(strides)
+    planes = lax.concatenate(list(_shifts(x, (depth, *ones), (stride, *ones), (ends, *[(0, 0)] * len(ones)), (step, *ones))), x.ndim - 1)
+    kernel = jnp.moveaxis(kernel, 0, -3).reshape(*kernel.shape[1:-2], depth * channels, filters)
+    y = conv(planes.reshape(-1, *planes.shape[2:]), kernel, strides, padding, dilation, 1)
+    return y.reshape(*planes.shape[:2], *y.shape[1:])
+
+
+def _conv(x, kernel, strides, padding, dilation, groups):
+    return _conv_of(strides, padding, dilation)(x, kernel)
+
+
+@functools.cache
+def _conv_of(strides, padding, dilation):
+    """A convolution whose gradients are convolutions in the order of axes that XLA runs fast; it reorders by itself only outside loops."""
+
+    def function(x, kernel):
+        return plain_conv(x, kernel, strides, padding, dilation)
+
+    def backward(kept, gradient):
+        x, kernel = kept
+        by_x = _conv_input_gradient(x.shape, kernel, gradient, strides, padding, dilation)
+        return by_x, _conv_kernel_gradient(x, kernel.shape, gradient, strides, padding, dilation)
+
+    return with_gradient(function, lambda x, kernel: (function(x, kernel), (x, kernel)), backward)
+
+
+def _conv_input_gradient(shape, kernel, gradient, strides, padding, dilation):
+    """The gradient spread by the strides, convolved with the kernel turned round."""
+    rank = len(strides)
+    ends = _input_gradient_ends(shape, kernel.shape, gradient.shape, strides, padding, dilation)
+    turned = jnp.swapaxes(lax.rev(kernel, range(rank)), -1, -2)
+    return plain_conv(gradient, turned, (1,) * rank, ends, dilation, input_dilation=strides)
+
+
+def _input_gradient_ends(shape, kernel, gradient, strides, padding, dilation):
+    """What to pad the spread gradient with, for the gradient by an input of `shape`."""
+    sizes = zip(shape[1:-1], kernel, strides, padding, dilation, gradient[1:-1], strict=False)
+    return tuple(((k - 1) * d - low, n + low - (o - 1) * s - 1) for n, k, s, (low, _), d, o in sizes)
+
+
+_PLACES = 2048  # what a sum may go over without falling out of the cache
+
+
+def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
+    """The input convolved with the gradient, with channels as the batch and the batch as channels: a few examples, or rows of one, at a time."""
+    batch, rows, *columns = gradient.shape[:-1]
+    most = min(_PLACES, 2**19 // shape[-1])
+    if batch > 1 and batch * rows * math.prod(columns) > most:
+        parts = -(-batch // max(1, most // (rows * math.prod(columns))))
+        return _summed(lambda x, gradient: _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation), (x, gradient), parts)
+    if rows > 1 and rows * math.prod(columns) > most:
+        parts = -(-rows // max(1, most // math.prod(columns)))
+        return _of_rows(x, shape, gradient, strides, padding, dilation, parts)
+    return _of_all(x, shape, gradient, strides, padding, dilation)
+
+
+def _of_all(x, shape, gradient, strides, padding, dilation):
+    x, gradient = jnp.swapaxes(x, 0, -1), jnp.moveaxis(gradient, 0, -2)
+    sizes = zip(x.shape[1:-1], shape, strides, padding, dilation, gradient.shape, strict=False)
+    ends = [(low, (o - 1) * s + (k - 1) * d + 1 - n - low) for n, k, s, (low, _), d, o in sizes]
+    return jnp.moveaxis(plain_conv(x, gradient, dilation, ends, strides), 0, -2)
+
+
+def _summed(function, arrays, parts):
+    """The sum of `function` over `parts` parts of the arrays' first axis."""
+    size = -(-arrays[0].shape[0] // parts)
+    parts = -(-arrays[0].shape[0] // size)
+    over = parts * size - arrays[0].shape[0]
+    arrays = [_pad(x, [(0, over, 0), *[(0, 0, 0)] * (x.ndim - 1)]) if over else x for x in arrays]
+    arrays = [x.reshape(parts, size, *x.shape[1:]) for x in arrays]
+    form = jax.eval_shape(function, *(x[0] for x in arrays))
+    return lax.scan(lambda total, part: (total + function(*part), None), jnp.zeros(form.shape, form.dtype), arrays)[0]
+
+
+def _of_rows(x, shape, gradient, strides, padding, dilation, parts):
+    """As `_of_all`, some rows of the gradient at a time."""
+    rows, rank = gradient.shape[1], len(strides)
+    at_once = -(-rows // parts)
+    height = (at_once - 1) * strides[0] + (shape[0] - 1) * dilation[0] + 1
+    (low, _), *rest = padding
+    bottom = (parts * at_once - 1) * strides[0] + (shape[0] - 1) * dilation[0] + 1 - x.shape[1] - low
+    none = [(0, 0, 0)] * rank
+    x = _pad(x, [(0, 0, 0), (low, bottom, 0), *none])
+    gradient = _pad(gradient, [(0, 0, 0), (0, parts * at_once - rows, 0), *none])
+
+    def add_part(total, i):
+        seen = lax.dynamic_slice_in_dim(x, i * (at_once * strides[0]), height, 1)
+        part = lax.dynamic_slice_in_dim(gradient, i * at_once, at_once, 1)
+        return total + _of_all(seen, shape, part, strides, ((0, 0), *rest), dilation), None
+
+    return lax.scan(add_part, jnp.zeros(shape, x.dtype), jnp.arange(parts))[0]
+
+
+# Windows
+
+
+def max_pool(x, size, strides, padding):
+    least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    return _pool(x, size, strides, padding, least, lambda best, part: jnp.where((part > best) | (part != part), part, best))
+
+
+def sum_pool(x, size, strides, padding):
+    return _pool(x, size, strides, padding, 0, lax.add)
+
+
+def _pool(x, size, strides, padding, neutral, combine):
+    """Windows as strided slices combined axis by axis. Of equal greatest values the first gets the gradient, and NaN wins, as in the plain form."""
+    x = _pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)), neutral)
+    for axis in range(len(size), 0, -1):
+        window, stride = size[axis - 1], strides[axis - 1]
+        reach = (x.shape[axis] - window) // stride * stride + 1
+        x = functools.reduce(combine, [lax.slice_in_dim(x, i, i + reach, stride, axis) for i in range(window)])
+    return x
