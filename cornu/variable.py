@@ -78,6 +78,9 @@ class Variable:
     @trainable.setter
     def trainable(self, value):
         self._trainable = bool(value)
+        mark = getattr(protocol.backend, "trained", None)
+        if mark is not None and isinstance(self._value, protocol.backend.ARRAY):
+            self._value = mark(self._value, self._trainable)
 
     @property
     def ndim(self):
@@ -113,6 +116,8 @@ class Variable:
                 value = self._value = value.draw()
             value = backend.array(backends.numpy(value) if not isinstance(value, np.ndarray) else value, self.dtype)
             if isinstance(value, backend.ARRAY):  # not while a program is being traced
+                if self._trainable and hasattr(backend, "trained"):
+                    value = backend.trained(value, True)
                 self._value = value
         return value
 
@@ -139,7 +144,8 @@ class Variable:
         if scope is not None:
             scope.add_update((self, value))
         else:
-            self._value = value
+            put = getattr(protocol.backend, "put", None)
+            self._value = value if put is None else put(self._value, value)
         return value
 
     def assign_add(self, value):

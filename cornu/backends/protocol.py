@@ -115,6 +115,13 @@ PROGRAM = {
 OPTIONAL = {
     "recurrent": "(kind, x, states, weights, mask, zero_masked): all steps of a recurrence; kind lstm, gru (reset after), simple_rnn_tanh, simple_rnn_relu; "
     "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None -> last output, all outputs, last states",
+    "trained": "(value, whether): the array as the engine's own kind of weight, trained or not",
+    "put": "(old, new): what a variable holds that held `old` and is given `new`",
+    "update": "(rule, options, weights, gradients, slots, rate, step, decays): the update of all weights by the optimizer's rule of that name, written "
+    "into the arrays themselves; options has the rule's arguments; slots a list a weight; decays a fraction of the rate or None a weight",
+    "update_refusal": "(rule, dtypes): why `update` cannot do this, in words; None where it can",
+    "owned": "(values): the arrays, copies of those whose memory somebody else holds too",
+    "DIRECT": "whether steps that are not compiled change the variables themselves, where they take values and give values elsewhere",
     "recurrent_refusal": "(kind, dtype): why `recurrent` cannot run this, in words; None where it can",
 }
 

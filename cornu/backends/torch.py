@@ -16,7 +16,7 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import memory, stepwise, torch_recurrent
+from cornu.backends import memory, stepwise, torch_recurrent, torch_updates
 from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
     batch_normalization,
     binary_crossentropy,
@@ -622,7 +622,7 @@ def remat(function, arguments):
 def value_and_grad(function, arrays):
     """Inside another `value_and_grad` the gradients stay on its tape."""
     leaves = tree.flatten(arrays)
-    nested = torch.is_grad_enabled() and builtins.any(x.requires_grad for x in leaves)
+    nested = torch.is_grad_enabled() and builtins.any(x.requires_grad and type(x) is not torch.nn.Parameter for x in leaves)
     leaves = [x.view_as(x) if nested and x.requires_grad else x.detach().requires_grad_() for x in leaves]
     with torch.enable_grad():
         value, aux = function(tree.pack_sequence_as(arrays, leaves))
@@ -637,11 +637,20 @@ def value_and_grad(function, arrays):
     return (value, aux), tree.pack_sequence_as(arrays, found)
 
 
+_FLUSHED = bool(np.float32(1e-38) * np.float32(0.1) == 0)  # whether numbers below 1e-38 count as 0 here already
+
+
 def compile(function, donate=()):
+    """Without a record for gradients. Numbers below 1e-38 count as 0 inside, as in XLA: with them a processor takes 30 times as long."""
+
     @functools.wraps(function)
     def call(*args):
         with torch.no_grad():
-            return function(*args)
+            torch.set_flush_denormal(True)
+            try:
+                return function(*args)
+            finally:
+                torch.set_flush_denormal(_FLUSHED)
 
     return call
 
@@ -665,7 +674,24 @@ def infer(function, specs):
 
 # What protocol.OPTIONAL names
 
+DIRECT = True
+update, update_refusal, owned = torch_updates.update, torch_updates.refusal, torch_updates.owned
 recurrent = torch_recurrent.recurrent
+
+
+def trained(value, whether):
+    """A `torch.nn.Parameter`, which lives as long as its variable, so that `.parameters()` and `.grad` mean something."""
+    if type(value) is torch.nn.Parameter:
+        return value.requires_grad_(whether and value.dtype.is_floating_point)
+    return torch.nn.Parameter(value.detach(), whether) if value.dtype.is_floating_point and not value.is_inference() else value
+
+
+def put(old, new):
+    new = new.detach() if new.requires_grad else new
+    if type(old) is torch.nn.Parameter and old.dtype is new.dtype and old.shape == new.shape:
+        old.data = new.data if type(new) is torch.nn.Parameter else new
+        return old
+    return new
 
 
 def recurrent_refusal(kind, dtype):

@@ -353,6 +353,9 @@ class Optimizer(_LearningRate, Configured):
     def _update(self, grads, variables):
         """Clip, decay and apply the rule."""
         grads, rate = self._clipped(grads), self._current_rate()
+        if not scopes.in_stateless_scope() and self.form()[1] is None:
+            self._update_by_kernel(grads, variables, rate)
+            return
         for variable in variables:
             decay = self.decay_of(variable)
             if decay is not None and self._decays(variable):
@@ -366,6 +369,34 @@ class Optimizer(_LearningRate, Configured):
         scalars = self._advance(step)
         for gradient, variable in zip(grads, variables):
             self._apply_rule(gradient, variable, rate, step, scalars)
+
+    def form(self):
+        """How the backend in use makes an update: ("kernel", None) by its own for all weights at once, else ("rule", why not by that)."""
+        backend = backends.current()
+        known = self.__dict__.get("_form")
+        if known is None or known[0] is not backend:
+            known = self._form = (backend, self._why_rule(backend))
+        return ("kernel", None) if known[1] is None else ("rule", known[1])
+
+    def _why_rule(self, backend):
+        if not hasattr(backend, "update"):
+            return f"the {backend.NAME} backend has no kernels for updates" + ("; its compiler joins the rule with the step" if backend.COMPILES else "")
+        owner = next(kind for kind in type(self).__mro__ if "update" in kind.__dict__)
+        if type(self).update_step is not Optimizer.update_step or not owner.__module__.startswith("cornu.optimizers."):
+            return "the rule is the user's own"
+        if self.gradient_accumulation_steps:
+            return "gradient_accumulation_steps"
+        return backend.update_refusal(owner.__name__, [variable.dtype for variable in self._trainable_variables])
+
+    def _update_by_kernel(self, grads, variables, rate):
+        backend, groups = backends.current(), [self._slots[self._indices[id(variable)]] for variable in variables]
+        for group in [variables, *groups]:
+            for variable, value in zip(group, backend.owned([variable._raw() for variable in group])):
+                variable._value = value
+        decays = [self.decay_of(variable) if self.weight_decay and self._decays(variable) else None for variable in variables]
+        rule = next(kind.__name__ for kind in type(self).__mro__ if "update" in kind.__dict__)
+        slots = [[slot._value for slot in group] for group in groups]
+        backend.update(rule, self, [variable._value for variable in variables], grads, slots, rate, self._step(), decays)
 
     def _step(self):
         iterations = self.iterations

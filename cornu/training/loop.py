@@ -204,7 +204,9 @@ class Runner:
         self.eager = runs_eagerly(model)
         self.compiles = backends.current().COMPILES and not self.eager
         self.backend = backends.current()
-        self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
+        self.direct = not self.compiles and getattr(self.backend, "DIRECT", False)
+        function = self.step.directly if self.direct else self.step
+        self.plain = function if self.backend.COMPILES or (self.direct and self.step.own is not None) else self.backend.compile(function)
         self.values = None
         self.fresh = False  # whether the metrics begin anew with the next dispatch
         self._forget()
@@ -258,6 +260,11 @@ class Runner:
                 f"{self.model.name!r}: the backend became {backends.name()!r} within an epoch that began on {self.backend.NAME!r}. "
                 "Call set_backend between two epochs: in a callback's on_epoch_end, or between two calls of fit."
             )
+        if self.direct:
+            batch = tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False)
+            output = self.plain(batch, self.fresh and self.mode != "predict", False)
+            self.fresh = False
+            return output
         while True:
             values = self.load() if self.values is None else self.values
             try:
@@ -356,7 +363,7 @@ class Runner:
     def read(self, output):
         """The logs of a dispatch as a dictionary of floats, in the order of the alphabet as Keras has them."""
         if isinstance(output, dict):
-            logs = output
+            logs = output or self.model.get_metrics_result()
         else:
             names, numbers, rest = output
             logs = dict(zip(names, self.backend.numpy(numbers).tolist() if numbers is not None else (), strict=True), **rest)
@@ -372,7 +379,7 @@ class Runner:
 
     def pace(self, left, feed):
         """(whether by a program of many steps, how many steps, whether to measure) for the next dispatch when `left` whole batches are."""
-        if not self.compiles or not feed.many or feed.rows < 2 * feed.size:
+        if not self.compiles or not feed.many or not getattr(self.backend, "LOOPS", True) or feed.rows < 2 * feed.size:
             return False, 1, False
         if self.many is None:
             self.many = self.mode == "train" and not self.step.logs_each_step and self._looks_cheap(feed.size)

@@ -55,6 +55,7 @@ def train(model, data, result=True):
     (_, (leaves, found, news)), gradients = backends.current().value_and_grad(loss_of, [weight._raw() for weight in weights])
     changed, masked, y_pred = static
     y_pred = tree.pack_sequence_as(y_pred, leaves)
+    static.clear()  # of what differentiation was recorded for
     for variable, value in zip(changed, news, strict=True):
         variable.assign(value)
     found = iter(found)
@@ -147,13 +148,19 @@ class Step:
         """
         scope = StepScope(zip(self.variables, values, strict=True))
         with scope:
-            output = self._run(scope, batch, result)
+            output = self._run(batch, result)
         known = {id(variable) for variable in self.variables}
         unforeseen = [variable for key, variable in scope.changed.items() if key not in known]
         if unforeseen:
             raise Unforeseen(unforeseen)
         self.touched = [i for i, variable in enumerate(self.variables) if id(variable) in scope.changed]
         return scope.values(self.variables), output
+
+    def directly(self, batch, fresh, result=True):
+        """The step on one batch, with the variables themselves changed. Gives its output."""
+        if fresh:
+            self.model.reset_metrics()
+        return self._run(batch, result)
 
     def reset(self, values):
         """The values when the metrics begin anew."""
@@ -168,7 +175,7 @@ class Step:
         with StepScope(zip(self.variables, values, strict=True)):
             return self.model.get_metrics_result()
 
-    def _run(self, scope, batch, result):
+    def _run(self, batch, result):
         if self.own is None:
             return predict(self.model, batch) if self.mode == "predict" else _DEFAULT[self.mode](self.model, batch, result)
         data = pack_x_y_sample_weight(*batch)
@@ -178,16 +185,17 @@ class Step:
                 raise TypeError(f"{type(self.model).__name__}.{self.mode}_step(self, data) must return its logs, a dictionary; it returned {output!r}.")
             return output
         groups = [self.groups[i] for i in _STATE[self.mode]]
-        output = self.method(tuple(scope.values(group) for group in groups), data)
+        before = [[variable._raw() for variable in group] for group in groups]
+        output = self.method(tuple(map(list, before)), data)
         if not isinstance(output, tuple) or len(output) != 2:
             gives = "outputs, non-trainable variables" if self.mode == "predict" else "logs, state"
             raise TypeError(f"{type(self.model).__name__}.{self.mode}_step(self, state, data) must return `{gives}`; it returned {type(output).__name__}.")
         output, state = output
         if self.mode == "predict":
-            groups, state = [self.groups[1]], [state]
-        for group, values in zip(groups, state, strict=True):
-            for variable, value in zip(group, values, strict=True):
-                if value is not scope.state_mapping[id(variable)]:
+            groups, before, state = [self.groups[1]], before[1:], [state]
+        for group, old, values in zip(groups, before, state, strict=True):
+            for variable, held, value in zip(group, old, values, strict=True):
+                if value is not held:
                     variable.assign(value)
         return output
 

@@ -7,9 +7,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make backends")
 
 import cornu as keras  # noqa: E402
-from cornu import backends, dtypes, layers, ops  # noqa: E402
+from cornu import backends, dtypes, layers, ops, optimizers  # noqa: E402
 from cornu.backends import torch as backend  # noqa: E402
 from cornu.ops import dispatch  # noqa: E402
+from cornu.variable import Variable  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in dtypes.ALL if dtype != "string"])
@@ -224,3 +225,74 @@ def test_ops_tell_their_form():
     count = len(heard)
     model(np.ones((2, 8), "float32"))
     assert len(heard) == count
+
+
+# Updates
+
+OPTIMIZERS = {
+    "adam": lambda: optimizers.Adam(0.01),
+    "amsgrad": lambda: optimizers.Adam(0.01, amsgrad=True, clipnorm=1.0),
+    "adamw": lambda: optimizers.AdamW(0.01, weight_decay=0.1),
+    "averages": lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5), use_ema=True, global_clipnorm=1.0),
+    "sgd": lambda: optimizers.SGD(0.1, loss_scale_factor=2.0),
+    "momentum": lambda: optimizers.SGD(0.1, momentum=0.9, weight_decay=0.01),
+    "nesterov": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: optimizers.RMSprop(0.01),
+    "centered": lambda: optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_by_kernel_are_the_rule(name):
+    """Weights and slots after some steps, with gradients in an order of memory of their own, as convolutions give them."""
+    backends.load("torch")
+    outcomes = []
+    for form in ("kernel", None), ("rule", "to compare"):
+        numbers = np.random.default_rng(1)
+        weights = [Variable(numbers.standard_normal(shape).astype("float32")) for shape in ((3, 4), (4,), (5, 2, 2))]
+        optimizer = OPTIMIZERS[name]()
+        optimizer.build(weights)
+        assert optimizer.form() == ("kernel", None)
+        optimizer.form = lambda form=form: form
+        for _ in range(6):
+            optimizer.apply(
+                [backend.array(numbers.standard_normal(w.shape[::-1]).astype("float32")).permute(*reversed(range(w.ndim))) for w in weights], weights
+            )
+        outcomes.append([v.numpy() for v in (*weights, *optimizer.variables)])
+    for x, y in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(x, y, rtol=2e-6, atol=2e-6)
+
+
+def test_an_update_writes_into_no_array_of_others():
+    backends.load("torch")
+    weight, other = Variable(np.ones((3, 2), "float32")), Variable(np.zeros((3, 2), "float32"))
+    shown, part = ops.convert_to_numpy(weight.value), weight.value.detach()[1:]
+    other.assign(weight.value)
+    optimizer = optimizers.SGD(0.5)
+    optimizer.apply([backend.array(np.ones((3, 2), "float32"))], [weight])
+    assert weight.numpy().max() == 0.5
+    assert shown.min() == part.min() == other.numpy().min() == 1
+    values, slots = optimizer.stateless_apply([v.value for v in optimizer.variables], [backend.array(np.ones((3, 2), "float32"))], [weight.value])
+    assert weight.numpy().max() == 0.5 and values[0].max() == 0 and int(slots[0]) == 2
+
+
+def test_the_form_of_updates():
+    backends.load("torch")
+
+    class Own(optimizers.SGD):
+        def update(self, weight, gradient, *slots, rate, step):
+            return weight - gradient
+
+    weights = [Variable(np.ones(2, "float32")), Variable(np.ones(2, "float16"))]
+    for optimizer, kept, why in (
+        (optimizers.Nadam(), weights[:1], "PyTorch has no kernel for the rule of Nadam"),
+        (optimizers.Adam(), weights, "its weights are of float16, float32 (a kernel takes all float32 or all float64)"),
+        (optimizers.Adam(gradient_accumulation_steps=2), weights[:1], "gradient_accumulation_steps"),
+        (Own(), weights[:1], "the rule is the user's own"),
+    ):
+        optimizer.build(kept)
+        assert optimizer.form() == ("rule", why)
+        optimizer.apply([backend.array(np.ones(2, w.dtype)) for w in kept], kept)
+    backends.load("numpy")
+    assert optimizers.Adam().form() == ("rule", "the numpy backend has no kernels for updates")
+    backends.load("torch")
