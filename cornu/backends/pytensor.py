@@ -20,6 +20,7 @@ import pytensor
 from pytensor import tensor as pt
 from pytensor.compile.ops import view_op
 from pytensor.gradient import disconnected_grad
+from pytensor.graph.replace import graph_replace
 from pytensor.ifelse import ifelse
 
 from cornu import settings, tree
@@ -39,7 +40,7 @@ ARRAY = np.ndarray
 OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
 
 globals().update({name: found for name, found in vars(pytensor_primitives).items() if name in UNARY or name in BINARY or name in PRIMITIVES})
-_state = threading.local()  # .depth: how many programs are being traced
+_state = threading.local()  # .depth: how many programs are being traced; .mode: how the outermost will be compiled
 
 
 # Arrays
@@ -114,12 +115,14 @@ def _tracing():
 
 
 @contextlib.contextmanager
-def _trace():
-    _state.depth = getattr(_state, "depth", 0) + 1
+def _trace(mode=None):
+    """Inside, a program is traced; `mode` says how it will be compiled, where it is the outermost."""
+    outer = getattr(_state, "depth", 0), getattr(_state, "mode", None)
+    _state.depth, _state.mode = outer[0] + 1, outer[1] if outer[0] else mode
     try:
         yield
     finally:
-        _state.depth -= 1
+        _state.depth, _state.mode = outer
 
 
 def stop_gradient(x):
@@ -163,7 +166,8 @@ def while_loop(test, body, state):
     with _trace():
         go = lift(array(test(joined(inner)))).variable
         after = [pinned(x.variable, like).variable for x, like in zip(_split(body(joined(inner)))[0], inner, strict=True)]
-    found = nodes.Loop([x.variable for x in inner], go, after, QUICK)(*[pinned(x.variable, x).variable for x in tensors])
+    loop = nodes.Loop([x.variable for x in inner], go, after, QUICK)
+    found = loop(*[pinned(x.variable, x).variable for x in tensors], *loop.around, return_list=True)
     return joined([pinned(x, like) for x, like in zip(found, tensors, strict=True)])
 
 
@@ -193,39 +197,31 @@ def scan(body, state, xs, length, reverse):
 
 
 def _scan(body, state, xs, length, reverse):
+    """The body is traced once; what it takes from around goes in by name, so that the gradients find it."""
     states, joined_state = _split(state)
     sequences, joined_xs = _split(xs)
-    note = {}
-
-    def step(*variables):
-        items = [Traced(v, x.shape[1:], x.dtype) for v, x in zip(variables, sequences, strict=False)]
-        before = [Traced(v, x.shape, x.dtype) for v, x in zip(variables[len(items) :], states, strict=False)]
-        with _trace():
-            after, y = body(joined_state(before), joined_xs(items))
-        after = [pinned(x.variable, like).variable for x, like in zip(_split(after)[0], before, strict=True)]
-        note["ys"], note["joined"] = _split(y)
-        return after + [view_op(x.variable) for x in note["ys"]]
-
-    first = [pt.specify_shape(x.variable, x.shape) if x.variable.type.shape != x.shape else x.variable for x in states]
-    ahead = [x.variable[::-1] if reverse else x.variable for x in sequences]
-    outer = [*ahead]
-    found = pytensor.scan(
-        step, sequences=outer, outputs_info=first + [None] * _count_ys(body, states, joined_state, sequences, joined_xs), n_steps=length, return_list=True,
-        return_updates=False,
-    )  # fmt: skip
-    last = [pinned(x[-1], like) for x, like in zip(found, states, strict=False)]
-    ys = []
-    for x, y in zip(found[len(states) :], note["ys"], strict=True):
-        ys.append(pinned(x[::-1] if reverse else x, spec.Spec((length, *y.shape), y.dtype)))
-    return joined_state(last), note["joined"](ys)
-
-
-def _count_ys(body, states, joined_state, sequences, joined_xs):
-    """How many tensors `body` gives beside the state: it is traced once for that."""
     before = [Traced(fresh(x.shape, x.dtype), x.shape, x.dtype) for x in states]
     items = [Traced(fresh(x.shape[1:], x.dtype), x.shape[1:], x.dtype) for x in sequences]
     with _trace():
-        return len(_split(body(joined_state(before), joined_xs(items))[1])[0])
+        after, y = body(joined_state(before), joined_xs(items))
+    ys, joined_ys = _split(y)
+    inside = [x.variable for x in (*items, *before)]
+    results = [pinned(x.variable, like).variable for x, like in zip(_split(after)[0], before, strict=True)] + [x.variable for x in ys]
+    around = nodes.captured(results, inside)
+    found = pytensor.scan(
+        lambda *variables: graph_replace(results, dict(zip(inside, variables, strict=False)), strict=False),
+        sequences=[x.variable[::-1] if reverse else x.variable for x in sequences],
+        outputs_info=[pinned(x.variable, x).variable for x in states] + [None] * len(ys),
+        non_sequences=around,
+        n_steps=length,
+        mode=getattr(_state, "mode", None),
+        strict=True,
+        return_list=True,
+        return_updates=False,
+    )
+    last = [pinned(x[-1], like) for x, like in zip(found, states, strict=False)]
+    stacked = [pinned(x[::-1] if reverse else x, spec.Spec((length, *y.shape), y.dtype)) for x, y in zip(found[len(states) :], ys, strict=True)]
+    return joined_state(last), joined_ys(stacked)
 
 
 def vectorize(function, in_axes):
@@ -263,7 +259,7 @@ def custom_gradient(function, arguments):
             None if found[i] is None or not given[i].variable.dtype.startswith("float") else pinned(lift(found[i]).variable, given[i]).variable for i in places
         ]
 
-    made = nodes.Custom(len(values), pulled)(*[x.variable for x in values], *[given[i].variable for i in places], return_list=True)
+    made = nodes.custom([x.variable for x in values], [given[i].variable for i in places], pulled)
     return joined([Traced(v, x.shape, x.dtype) for v, x in zip(made, values, strict=True)])
 
 
@@ -332,7 +328,7 @@ def _mode():
 def _program(function, leaves, mode):
     """`function(*leaves)` as a program: what runs it, the structure of its results, the places of those that are computed, the rest as they are."""
     symbols = [symbol(x) for x in leaves]
-    with _trace():
+    with _trace(mode):
         out = function(*symbols)
     parts = tree.flatten(out)
     places = [i for i, x in enumerate(parts) if type(x) is Traced]

@@ -7,11 +7,12 @@ import itertools
 import numpy as np
 import pytensor
 from pytensor import tensor as pt
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
+from pytensor.gradient import DisconnectedType, disconnected_grad
+from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.rewriting.basic import node_rewriter
-from pytensor.graph.traversal import graph_inputs
+from pytensor.graph.traversal import toposort
 from pytensor.scalar.basic import BinaryScalarOp
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.rewriting.basic import register_canonicalize
@@ -125,11 +126,17 @@ left_shift, right_shift = Elemwise(_Shift("left_shift")), Elemwise(_Shift("right
 
 
 class Custom(Op):
-    """Values as they are, with a gradient of their own: `pullback(gradients)` gives one for each argument. What is not optimized away is a view."""
+    """Values as they are, with a gradient of their own. What is not optimized away is a view.
 
-    def __init__(self, count, pullback):
-        self.count, self.pulled = count, pullback
-        self.view_map = {i: [i] for i in range(count)}
+    Args:
+        values: variables; the inputs of a node are these and the arguments.
+        arguments: variables that the values follow from.
+        pulled: a function of the values' gradients that gives one for each argument, or None.
+    """
+
+    def __init__(self, values, arguments, pulled):
+        self.arguments, self.pulled, self.count = arguments, pulled, len(values)
+        self.view_map = {i: [i] for i in range(self.count)}
 
     def make_node(self, *inputs):
         return Apply(self, inputs, [x.type() for x in inputs[: self.count]])
@@ -145,9 +152,21 @@ class Custom(Op):
         return [[i >= self.count] * self.count for i in range(len(node.inputs))]
 
     def pullback(self, inputs, outputs, gradients):
-        gradients = [y.zeros_like() if isinstance(g.type, DisconnectedType) else g for y, g in zip(outputs, gradients, strict=True)]
-        found = [DisconnectedType()() if g is None else g for g in self.pulled(gradients)]
+        """The graph that `pulled` gives is of the arguments that were there when it was made: inside a scan these are others now."""
+        symbols = [y.type() for y in outputs]
+        found = [DisconnectedType()() if g is None else g for g in self.pulled(symbols)]
+        places = [i for i, g in enumerate(found) if not isinstance(g.type, DisconnectedType)]
+        given = [y.zeros_like() if isinstance(g.type, DisconnectedType) else g for y, g in zip(outputs, gradients, strict=True)]
+        others = [(old, new) for old, new in zip(self.arguments, inputs[self.count :], strict=True) if old is not new]
+        replaced = graph_replace([found[i] for i in places], dict([*zip(symbols, given, strict=True), *others]), strict=False)
+        for i, g in zip(places, replaced, strict=True):
+            found[i] = g
         return [DisconnectedType()() for _ in outputs] + found
+
+
+def custom(values, arguments, pulled):
+    """The variables `values` with the gradient by `arguments` that `pulled` gives; see Custom."""
+    return Custom(values, arguments, pulled)(*[disconnected_grad(x) for x in values], *arguments, return_list=True)
 
 
 @register_canonicalize("fast_compile")
@@ -213,6 +232,19 @@ class Host(Op):
 # Loops
 
 
+def captured(outputs, leaves):
+    """The variables of a graph over `leaves` that do not depend on these: what comes into a loop's body from around it."""
+    around, memory = {}, {leaf: True for leaf in leaves}
+
+    for node in toposort(outputs, blockers=leaves):
+        depends = any(memory.get(x, False) for x in node.inputs)
+        memory.update(dict.fromkeys(node.outputs, depends))
+        if depends:
+            around.update((x, None) for x in node.inputs if not memory.get(x, False))
+    around.update((x, None) for x in outputs if not memory.get(x, False))
+    return [x for x in around if not isinstance(x, Constant)]
+
+
 class Loop(Op):
     """`state = body(state)` as long as `test(state)`; both are graphs over variables that stand for the state.
 
@@ -223,19 +255,17 @@ class Loop(Op):
     """
 
     def __init__(self, state, test, body, mode):
-        self.state, self.test, self.body, self.mode = state, test, body, mode
-        self.around = [x for x in graph_inputs([test, *body]) if x not in set(state) and not isinstance(x, pt.Constant)]
-        self.functions = None
+        self.around = captured([test, *body], state)
+        inner = [x.type() for x in self.around]
+        self.test, *self.body = graph_replace([test, *body], dict(zip(self.around, inner, strict=True)), strict=False)
+        self.state, self.inner, self.mode, self.functions = state, inner, mode, None
 
     def make_node(self, *inputs):
         return Apply(self, inputs, [x.type() for x in self.state])
 
-    def __call__(self, *state):
-        return super().__call__(*state, *self.around, return_list=True)
-
     def perform(self, node, inputs, storage):
         if self.functions is None:
-            make = lambda outputs: pytensor.function([*self.state, *self.around], outputs, mode=self.mode, on_unused_input="ignore", trust_input=True)
+            make = lambda outputs: pytensor.function([*self.state, *self.inner], outputs, mode=self.mode, on_unused_input="ignore", trust_input=True)
             self.functions = make(self.test), make(self.body)
         test, body = self.functions
         state, around = list(inputs[: len(self.state)]), inputs[len(self.state) :]

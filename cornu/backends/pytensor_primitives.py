@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from pytensor import tensor as pt
-from pytensor.gradient import disconnected_grad
 
 from cornu.backends import pytensor_nodes as nodes
 from cornu.backends import spec
@@ -43,7 +42,7 @@ def _floor_divide(x, y):
 
 def _imag(x):
     """PyTensor's own gradient of it is refused as one of whole numbers."""
-    return nodes.Custom(1, lambda gradients: [pt.complex(pt.zeros_like(gradients[0]), gradients[0])])(disconnected_grad(pt.imag(x)), x)
+    return nodes.custom([pt.imag(x)], [x], lambda gradients: [pt.complex(pt.zeros_like(gradients[0]), gradients[0])])[0]
 
 
 for _name in "abs exp expm1 log log1p log2 log10 sqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid erf erfinv".split():
@@ -346,7 +345,7 @@ def max_pool(x, size, strides, padding):
         places = np.arange(seen.shape[-2]).reshape(-1, 1)
         return [pt.switch(pt.eq(first, places), pt.expand_dims(gradients[0], axis), pt.constant(0, dtype=gradients[0].dtype))]
 
-    return nodes.Custom(1, pullback)(disconnected_grad(found.variable), seen.variable)
+    return nodes.custom([found.variable], [seen.variable], pullback)[0]
 
 
 @primitive
