@@ -7,7 +7,6 @@ user's own `tf.GradientTape` or `tf.function` reads is kept in a `tf.Variable` f
 
 import builtins
 import functools
-import itertools
 import math
 import os
 
@@ -18,8 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it says when it start
 import tensorflow as tf
 
 from cornu import scopes, tree
-from cornu.backends import stepwise
+from cornu.backends import memory, stepwise
 from cornu.shapes import UNKNOWN, Spec
+
+memory.keep()
 
 NAME = "tensorflow"
 WIDE = True
@@ -113,13 +114,19 @@ sin, cos, tan, arcsin, arccos, arctan, arctan2 = tf.sin, tf.cos, tf.tan, tf.asin
 sinh, cosh, tanh, arcsinh, arccosh, arctanh = tf.sinh, tf.cosh, tf.tanh, tf.asinh, tf.acosh, tf.atanh
 erf, erfinv, lgamma, digamma = tf.math.erf, tf.math.erfinv, tf.math.lgamma, tf.math.digamma
 conj, nextafter = tf.math.conj, tf.math.nextafter
-add, subtract, multiply, divide, mod, power = tf.add, tf.subtract, tf.multiply, tf.math.truediv, tf.math.floormod, tf.pow
+subtract, multiply, divide, mod, power = tf.subtract, tf.multiply, tf.math.truediv, tf.math.floormod, tf.pow
 maximum, minimum, floor_divide = tf.maximum, tf.minimum, tf.math.floordiv
 less, less_equal, greater, greater_equal = tf.less, tf.less_equal, tf.greater, tf.greater_equal
 equal, not_equal = tf.equal, tf.not_equal
 logical_not, logical_and, logical_or, logical_xor = tf.logical_not, tf.logical_and, tf.logical_or, tf.math.logical_xor
 left_shift, right_shift = tf.bitwise.left_shift, tf.bitwise.right_shift
 real = tf.math.real
+
+
+def add(x, y):
+    if isinstance(y, tf.Tensor) and len(y.shape) == 1 < len(x.shape) and x.shape[-1] == y.shape[0] and x.dtype.is_floating:
+        return tf.nn.bias_add(x, y)  # its gradient is a sum by rows, which is faster than one over axes
+    return tf.add(x, y)
 
 
 def _of_bits(function, logical):
@@ -397,27 +404,29 @@ _SCATTERS = {
 }
 
 
-def _starts(x, starts, sizes):
-    starts = [tf.cast(start, tf.int32) for start in starts]
-    starts = [tf.where(start < 0, start + n, start) for start, n in zip(starts, x.shape, strict=True)]
-    return tf.stack([tf.clip_by_value(start, 0, n - size) for start, n, size in zip(starts, x.shape, sizes, strict=True)])
+def _window(x, start, size, axis):
+    """The indices of a window of `size` places of an axis, moved inside where it reaches out."""
+    n = x.shape[axis]
+    start = tf.cast(start, tf.int32)
+    return tf.clip_by_value(tf.where(start < 0, start + n, start), 0, n - size) + tf.range(size)
 
 
 def dynamic_slice(x, starts, sizes):
-    out = tf.slice(x, _starts(x, starts, sizes), sizes) if x.ndim else x
-    return tf.ensure_shape(out, sizes)
+    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        if size != x.shape[axis]:  # as rows to gather: XLA would compile a slice anew for each place where it begins
+            x = tf.gather(x, _window(x, start, size, axis), axis=axis)
+    return x
 
 
 def dynamic_update_slice(x, update, starts):
-    if not x.ndim:
+    axes = [axis for axis, size in enumerate(update.shape) if size != x.shape[axis]]
+    if not axes:
         return update
-    starts = _starts(x, starts, update.shape)
-    return tf.tensor_scatter_nd_update(x, _places(starts, update.shape), update)
-
-
-def _places(starts, sizes):
-    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1).astype(np.int32)
-    return starts + grid
+    order = [*axes, *(i for i in range(x.ndim) if i not in axes)]
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    places = tf.meshgrid(*(_window(x, starts[axis], update.shape[axis], axis) for axis in axes), indexing="ij")
+    out = tf.tensor_scatter_nd_update(tf.transpose(x, order), tf.stack(places, -1), tf.transpose(update, order))
+    return tf.transpose(out, back)
 
 
 # Products
@@ -436,26 +445,27 @@ def einsum(equation, xs):
 def conv(x, kernel, strides, padding, dilation, groups):
     rank = len(strides)
     if rank == 1:
-        out = conv(x[:, None], kernel[None], (1, *strides), ((0, 0), *padding), (1, *dilation), groups)
-        return out[:, 0]
+        return conv(x[:, None], kernel[None], (1, *strides), ((0, 0), *padding), (1, *dilation), groups)[:, 0]
     if builtins.any(step > 1 for step in dilation):  # no kernel of a CPU has gradients of it
         kernel, dilation = dilate(kernel, (*dilation, 1, 1)), (1,) * rank
-    if rank == 3 or not builtins.all(low >= 0 <= high for low, high in padding):
-        x, padding = pad(x, ((0, 0), *padding, (0, 0)), 0), ((0, 0),) * rank
+    wanted = zip(x.shape[1:-1], kernel.shape, strides, strict=False)
+    same = [divmod(builtins.max((-(-n // step) - 1) * step + window - n, 0), 2) for n, window, step in wanted]
+    how = "VALID"
+    if [(low, low + odd) for low, odd in same] == [*map(tuple, padding)]:
+        how = "SAME"
+    elif builtins.any(map(builtins.any, padding)):  # oneDNN's gradients take no paddings of one's own
+        x = pad(x, ((0, 0), *padding, (0, 0)), 0)
     if groups > 1:
-        return _conv_of_groups(x, kernel, strides, padding, groups)
-    if rank == 3:
-        return tf.nn.conv3d(x, kernel, (1, *strides, 1), "VALID")
-    return tf.nn.conv2d(x, kernel, strides, ((0, 0), *padding, (0, 0)) if builtins.any(map(builtins.any, padding)) else "VALID")
+        return _conv_of_groups(x, kernel, strides, how, groups)
+    return (tf.nn.conv3d(x, kernel, (1, *strides, 1), how) if rank == 3 else tf.nn.conv2d(x, kernel, strides, how))
 
 
-def _conv_of_groups(x, kernel, strides, padding, groups):
+def _conv_of_groups(x, kernel, strides, how, groups):
     if len(strides) == 2 and kernel.shape[-2] == 1 and strides[0] == strides[1]:
         kernel = tf.reshape(kernel, (*kernel.shape[:2], groups, kernel.shape[-1] // groups))
-        x = pad(x, ((0, 0), *padding, (0, 0)), 0) if builtins.any(map(builtins.any, padding)) else x
-        return tf.nn.depthwise_conv2d(x, kernel, (1, *strides, 1), "VALID")
-    parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
-    return tf.concat([conv(part, weights, strides, padding, (1,) * len(strides), 1) for part, weights in parts], -1)
+        return tf.nn.depthwise_conv2d(x, kernel, (1, *strides, 1), how)
+    convolve = functools.partial(tf.nn.convolution, strides=strides, padding=how)
+    return tf.concat([convolve(part, weights) for part, weights in zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)], -1)
 
 
 # Windows
@@ -818,3 +828,13 @@ def infer(function, specs):
         return Spec([UNKNOWN if n is None or n != m else n for n, m in zip(one.shape, other.shape, strict=True)], dtype(one))
 
     return tree.map_structure(spec, outputs(1031), outputs(2053))
+
+
+# Faster than the written-once op
+
+
+def relu(x):
+    return tf.nn.relu(x) if x.dtype in _REAL else NotImplemented
+
+
+_REAL = frozenset((tf.float16, tf.bfloat16, tf.float32, tf.float64))
