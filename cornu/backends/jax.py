@@ -7,9 +7,6 @@ written here in the form that is fast. GPUs and TPUs have libraries for the plai
 
 import builtins
 import functools
-import hashlib
-import os
-import platform
 
 import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
@@ -17,35 +14,13 @@ import numpy as np
 from jax import lax
 
 from cornu import scopes, settings, tree
-from cornu.backends import jax_convolution, jax_products, memory
+from cornu.backends import jax_convolution, jax_products, memory, programs
 from cornu.shapes import UNKNOWN, Spec
 
-
-def _keep_programs():
-    """Have JAX keep compiled programs in a folder, so that the second run of a script compiles nothing.
-
-    The folder is `CORNU_CACHE`, else `cornu` in `XDG_CACHE_HOME` or `~/.cache`; each kind of processor has its own inside, since programs differ.
-    """
-    root = os.environ.get("CORNU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cornu")
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            processor = next((line for line in file if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        processor = platform.processor()
-    machine = hashlib.sha256(f"{platform.platform()} {processor}".encode()).hexdigest()[:12]
-    folder = os.path.join(root, "programs", f"jax-{jax.__version__}-{machine}")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError:
-        return
-    if os.access(folder, os.W_OK):
-        jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
 memory.keep()
-if os.environ.get("CORNU_COMPILATION_CACHE") != "0" and jax.config.jax_compilation_cache_dir is None:
-    _keep_programs()
+if jax.config.jax_compilation_cache_dir is None and (_folder := programs.folder(f"jax-{jax.__version__}")) is not None:
+    jax.config.update("jax_compilation_cache_dir", _folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 CPU = jax.default_backend() == "cpu"
 NAME = "jax"
