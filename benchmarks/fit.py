@@ -1,6 +1,6 @@
 """A step of `fit`, ours against Keras on the same engine and against PyTorch by hand.
 
-    taskset -c 0 python benchmarks/fit.py [mlp cnn lstm transformer tiny] [--engine jax] [--peers keras torch] [--mnist mnist.npz] [--repeats 3] [--rounds 2]
+    taskset -c 0 python benchmarks/fit.py [mlp cnn lstm transformer resnet50 mobilenet tiny] [--engine jax] [--peers keras torch] [--mnist mnist.npz] [--repeats 3] [--rounds 2]
 
 Each library trains in a process of its own, with its default settings: `fit` for Keras and ours (the same lines of code), a plain loop with fused
 Adam for PyTorch. The peers run in the interpreter that `CORNU_ORACLE` or `--oracle` names (an environment or its python), by default `.venv-oracle`
@@ -8,8 +8,8 @@ of the repository. `--engine torch` has ours and Keras run on PyTorch, eagerly a
 
 mlp: 784-128-10 with dropout, 60,000 rows, batch 32. cnn: four blocks of convolution and pooling 32/64/128/128, dense 1024, 512, 10, batch 64.
 lstm: embedding 20,000 x 128, LSTM 128, one sigmoid, 80 words, batch 32. transformer: embedding 8,000 x 128, two encoder blocks (4 heads, 512 hidden),
-mean, two softmax, 128 words, batch 32 (not by hand). tiny: 8-16-1 regression, 1,000 rows,
-batch 32, 20 epochs.
+mean, two softmax, 128 words, batch 32 (not by hand). resnet50, mobilenet: `applications.ResNet50` and `MobileNetV2` on pictures of 64 and 96 pixels,
+10 classes, batch 32 (not by hand). tiny: 8-16-1 regression, 1,000 rows, batch 32, 20 epochs.
 """
 
 import argparse
@@ -24,12 +24,15 @@ import numpy as np
 from measuring import oracle, save
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BATCH = {"mlp": 32, "cnn": 64, "lstm": 32, "transformer": 32, "tiny": 32}
-EPOCHS = {"mlp": 1, "cnn": 1, "lstm": 1, "transformer": 1, "tiny": 20}
+BATCH = {"mlp": 32, "cnn": 64, "lstm": 32, "transformer": 32, "resnet50": 32, "mobilenet": 32, "tiny": 32}
+EPOCHS = {"mlp": 1, "cnn": 1, "lstm": 1, "transformer": 1, "resnet50": 1, "mobilenet": 1, "tiny": 20}
 CNN_ROWS = 64 * 24  # a step takes tens of milliseconds: 24 are enough
 LSTM_ROWS = 32 * 40
 TRANSFORMER_ROWS = 32 * 16
+PIXELS = {"resnet50": 64, "mobilenet": 96}
+PICTURES = 32 * 4
 ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor"}
+BY_HAND = ("mlp", "cnn", "lstm", "tiny")
 NAMES = {"ours": "cornu", "keras": "Keras", "torch": "PyTorch by hand"}
 
 
@@ -42,6 +45,8 @@ def data(workload, mnist):
         return drawn.integers(0, 20000, (LSTM_ROWS, 80), "int32"), drawn.integers(0, 2, (LSTM_ROWS, 1)).astype("float32")
     if workload == "transformer":
         return drawn.integers(0, 8000, (TRANSFORMER_ROWS, 128), "int32"), drawn.integers(0, 2, TRANSFORMER_ROWS, "int32")
+    if workload in PIXELS:
+        return drawn.random((PICTURES, PIXELS[workload], PIXELS[workload], 3), "float32"), drawn.integers(0, 10, PICTURES, "int32")
     if mnist:
         with np.load(mnist) as file:
             x, y = file["x_train"].astype("float32") / 255, file["y_train"].astype("int32")
@@ -50,8 +55,8 @@ def data(workload, mnist):
     return (x.reshape(-1, 784), y) if workload == "mlp" else (x[:CNN_ROWS, ..., None], y[:CNN_ROWS])
 
 
-def trained_by_fit(keras, workload, x, y):
-    """`run()` trains some epochs: written against Keras's public interface, for Keras and for ours."""
+def compiled(keras, workload):
+    """The model of a workload, compiled: written against Keras's public interface, for Keras and for ours."""
     layers = keras.layers
     if workload == "mlp":
         model = keras.Sequential([keras.Input((784,)), layers.Dense(128, activation="relu"), layers.Dropout(0.2), layers.Dense(10, activation="softmax")])
@@ -75,6 +80,9 @@ def trained_by_fit(keras, workload, x, y):
             hidden = layers.Dense(128)(layers.Dense(512, activation="relu")(words))
             words = layers.LayerNormalization()(layers.Add()([words, hidden]))
         model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling1D()(words)))
+    elif workload in PIXELS:
+        make = keras.applications.ResNet50 if workload == "resnet50" else keras.applications.MobileNetV2
+        model = make(weights=None, input_shape=(PIXELS[workload], PIXELS[workload], 3), classes=10)
     else:
         model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
     if workload == "tiny":
@@ -83,6 +91,12 @@ def trained_by_fit(keras, workload, x, y):
         model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     else:
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def trained_by_fit(keras, workload, x, y):
+    """`run()` trains some epochs."""
+    model = compiled(keras, workload)
     return lambda: model.fit(x, y, batch_size=BATCH[workload], epochs=EPOCHS[workload], verbose=0)
 
 
@@ -199,7 +213,7 @@ def main():
     found = {}
     print(f"{'':30s}{'CPU ms/step':>12s}{'wall':>9s}{'CPU ratio':>11s}{'wall':>7s}{'first fit s':>13s}{'peak MB':>9s}")
     for workload in workloads:
-        libraries, rounds = ["ours", *(peer for peer in given.peers if (peer, workload) != ("torch", "transformer"))], {}
+        libraries, rounds = ["ours", *(peer for peer in given.peers if peer != "torch" or workload in BY_HAND)], {}
         for _ in range(given.rounds):  # by turns, since the machine may be busier at one time than at another
             for library in libraries:
                 row = in_its_own_process(library, workload, sys.executable if library == "ours" else peer, given)
