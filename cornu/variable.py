@@ -102,14 +102,18 @@ class Variable:
         return value
 
     def _raw(self):
-        scope = scopes.innermost("StatelessScope")
+        scope, read = scopes.innermost("StatelessScope"), getattr(protocol.backend, "read", None)
         if scope is not None:
             found = scope.state_mapping.get(id(self))
             if found is not None:
-                return found
+                return found if read is None else read(self, found)
         if scopes.innermost("SymbolicScope") is not None:
             return Spec(self.shape, self.dtype)
         backend = protocol.backend or backends.load()
+        if read is not None:
+            found = read(self, None)
+            if found is not None:
+                return found
         value = self._value
         if not isinstance(value, backend.ARRAY):
             if type(value) is Deferred:
@@ -119,7 +123,7 @@ class Variable:
                 if self._trainable and hasattr(backend, "trained"):
                     value = backend.trained(value, True)
                 self._value = value
-        return value
+        return value if read is None else read(self, value)
 
     def _cornu_value(self):
         return self.value
@@ -131,7 +135,7 @@ class Variable:
             ValueError: another shape.
         """
         value = backends.array(value, self.dtype)
-        if tuple(value.shape) != self.shape:
+        if value.shape != self.shape and tuple(value.shape) != self.shape:
             raise ValueError(f"Variable {self.path!r} has the shape {self.shape}; the value to assign has {tuple(value.shape)}.")
         return value
 
@@ -157,7 +161,7 @@ class Variable:
         return self.assign(protocol.subtract(self._raw(), self._like(value)))
 
     def _like(self, value):
-        return value if type(value) is Spec else backends.array(value, self.dtype)
+        return value if type(value) in (Spec, float) else backends.array(value, self.dtype)
 
     def numpy(self):
         """A NumPy array of the value."""
@@ -183,6 +187,16 @@ class Variable:
 
     def __jax_array__(self):
         return self.value
+
+    def __tf_tensor__(self, dtype=None, name=None):
+        return backends.array(self.value, dtype and dtypes.standardize(dtype))
+
+    _should_act_as_resource_variable = True  # so that a tape of TensorFlow takes it as a source, by its `handle`
+
+    @property
+    def handle(self):
+        """What stands for it on a tape of TensorFlow."""
+        return backends.current().handle(self)
 
     def __repr__(self):
         shown = "" if scopes.in_stateless_scope() else f", value={np.array2string(np.asarray(self.numpy()), threshold=20, edgeitems=2)}"

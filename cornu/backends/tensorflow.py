@@ -7,14 +7,18 @@ user's own `tf.GradientTape` or `tf.function` reads is kept in a `tf.Variable` f
 
 import builtins
 import functools
+import itertools
 import math
 import os
+import re
 
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it says when it starts is no warning; errors still show
 
 import tensorflow as tf
+from tensorflow.python.eager import record  # no public name tells whether a tape is on, or that a variable was read
+from tensorflow.python.eager.tape import variable_accessed
 
 from cornu import scopes, tree
 from cornu.backends import memory, stepwise
@@ -38,8 +42,8 @@ _NAME = {dtype: name for name, dtype in DTYPES.items()}
 
 def array(x, dtype=None):
     """A tensor from lists, scalars, NumPy arrays (copied: the caller may write to them later) and tensors."""
-    if isinstance(x, tf.IndexedSlices):
-        x = _dense(x)
+    if isinstance(x, (tf.IndexedSlices, tf.Variable)):
+        x = _dense(x) if isinstance(x, tf.IndexedSlices) else x.value()
     if isinstance(x, tf.Tensor):
         return x if dtype is None or x.dtype is DTYPES[dtype] else cast(x, dtype)
     return share(np.array(x, dtype))
@@ -53,7 +57,7 @@ def share(x):
 
 
 def is_array(x):
-    return isinstance(x, (tf.Tensor, tf.IndexedSlices))
+    return isinstance(x, (tf.Tensor, tf.Variable, tf.IndexedSlices))
 
 
 def dtype(x):
@@ -104,6 +108,51 @@ def eager(function):
 
 def _eagerly():
     return tf.executing_eagerly()
+
+
+# Variables: a plain tensor, or a tf.Variable once a graph that is not ours reads or changes it, since that graph must see what comes later
+
+
+def read(variable, value):
+    """What `variable` holds, told to the tapes that are on: `value` where a scope has one; None where the value is still on the host."""
+    if value is None:
+        value = variable._value
+        if isinstance(value, tf.Variable) or not tf.executing_eagerly():
+            return _kept(variable).value()
+        if type(value) is not ARRAY:
+            return None
+    if variable.trainable and record.could_possibly_record():
+        variable_accessed(variable)
+    return value
+
+
+def _kept(variable):
+    if not isinstance(variable._value, tf.Variable):
+        with tf.init_scope():
+            variable._value = tf.Variable(variable.numpy(), trainable=variable.trainable)
+    return variable._value
+
+
+def hold(old, new):
+    """What a variable that held `old` holds once it is given `new`."""
+    if not isinstance(old, tf.Variable):
+        if isinstance(new, ARRAY):
+            return new
+        with tf.init_scope():
+            old = tf.Variable(tf.zeros(new.shape, new.dtype))
+    old.assign(new)
+    return old
+
+
+put = hold
+
+
+def handle(variable):
+    """What a tape watches in place of `variable`."""
+    scope = scopes.innermost("StatelessScope")
+    found = None if scope is None else scope.state_mapping.get(id(variable))
+    value = variable._value if found is None else found
+    return value.handle if isinstance(value, tf.Variable) else value if isinstance(value, tf.Tensor) else array(variable.numpy())
 
 
 # Elementwise. The second operand may be a Python number.
@@ -457,7 +506,7 @@ def conv(x, kernel, strides, padding, dilation, groups):
         x = pad(x, ((0, 0), *padding, (0, 0)), 0)
     if groups > 1:
         return _conv_of_groups(x, kernel, strides, how, groups)
-    return (tf.nn.conv3d(x, kernel, (1, *strides, 1), how) if rank == 3 else tf.nn.conv2d(x, kernel, strides, how))
+    return tf.nn.conv3d(x, kernel, (1, *strides, 1), how) if rank == 3 else tf.nn.conv2d(x, kernel, strides, how)
 
 
 def _conv_of_groups(x, kernel, strides, how, groups):
@@ -767,8 +816,12 @@ def value_and_grad(function, arrays):
     return (value, aux), tree.pack_sequence_as(arrays, found)
 
 
-def compile(function, donate=()):
-    """A graph for each form, shape and type of the arguments."""
+def compile(function, donate=(), whole=None):
+    """A graph for each form, shape and type of the arguments.
+
+    Args:
+        whole: whether XLA makes one program of it; None where it is faster: loops and elementwise work, not what oneDNN has kernels for.
+    """
     programs = {}
 
     def call(*args):
@@ -777,28 +830,69 @@ def compile(function, donate=()):
         key = tuple((x.dtype, x.shape) if type(x) is ARRAY else x for x in leaves)
         program = programs.get(key)
         if program is None:
-            program = programs[key] = _traced(function, args, leaves)
+            program = programs[key] = _Program(function, args, leaves, whole)
         return program([x for x in leaves if type(x) is ARRAY])
 
     return call
 
 
-def _traced(function, args, leaves):
+compile_whole = functools.partial(compile, whole=True)
+
+_OF_ONEDNN = re.compile("Conv|MaxPool|BatchMatMul|Einsum")  # where its kernels are faster on a CPU than XLA's
+
+
+class _Program:
     """`function` as a graph, called with the tensors among its leaves."""
-    places = [i for i, x in enumerate(leaves) if isinstance(x, tf.Tensor)]
-    forms = []
 
-    def run(*tensors):
-        filled = list(leaves)
-        for i, x in zip(places, tensors, strict=True):
-            filled[i] = x
-        out = function(*tree.pack_sequence_as(args, filled))
-        forms[:] = [out]
-        return _flat(out)
+    def __init__(self, function, args, leaves, whole):
+        places = [i for i, x in enumerate(leaves) if isinstance(x, tf.Tensor)]
+        form = None
 
-    made = tf.function(run, autograph=False).get_concrete_function(*[tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places])
-    form = tree.map_structure(lambda x: None if x is None else 0, forms[0])
-    return lambda tensors: _filled(form, made(*tensors))
+        def run(*tensors):
+            nonlocal form
+            filled = list(leaves)
+            for i, x in zip(places, tensors, strict=True):
+                filled[i] = x
+            out = function(*tree.pack_sequence_as(args, filled))
+            form = tree.map_structure(lambda x: None if x is None else 0, out)
+            return _flat(out)
+
+        specs = [tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places]
+        plain = self.run = tf.function(run, autograph=False).get_concrete_function(*specs)
+        self.form, self.plain = form, None
+        graph = plain.graph.as_graph_def()
+        if whole or (whole is None and HOST and not _any_op(graph, _OF_ONEDNN)):
+            self.run = tf.function(lambda *tensors: plain(*tensors), autograph=False, jit_compile=True).get_concrete_function(*specs)
+            self.plain = None if whole else plain  # in its place where XLA lacks an op
+
+    def __call__(self, tensors):
+        if self.plain is not None:
+            plain, self.plain = self.plain, None
+            try:
+                return _filled(self.form, self.run(*tensors))
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+                self.run = plain
+        return _filled(self.form, self.run(*tensors))
+
+
+def _any_op(graph, pattern):
+    nodes = itertools.chain(graph.node, *(function.node_def for function in graph.library.function))
+    return builtins.any(pattern.search(node.op) for node in nodes)
+
+
+def joined(function, values, rest):
+    """`function(*values, **rest)`; inside of a graph, where much memory is read, by XLA in one pass."""
+    if _eagerly() or values[0].shape.num_elements() < _MUCH:
+        return function(*values, **rest)
+    names = list(rest)
+
+    def run(values, others):
+        return function(*values, **dict(zip(names, others, strict=True)))
+
+    return tf.function(run, autograph=False, jit_compile=True)(list(values), list(rest.values()))
+
+
+_MUCH = 2**16
 
 
 def repeat(step, state, batches, length):

@@ -412,7 +412,9 @@ class Optimizer(_LearningRate, Configured):
 
     def _apply_rule(self, gradient, variable, rate, step, scalars):
         slots = self._slots[self._indices[id(variable)]]
-        changed = self.update(variable.value, gradient, *(slot.value for slot in slots), rate=rate, step=step, **dict(zip(self.scalars, scalars)))
+        values, joined = (variable.value, gradient, *(slot.value for slot in slots)), getattr(backends.current(), "joined", None)
+        rest = {"rate": rate, "step": step, **dict(zip(self.scalars, scalars))}
+        changed = self.update(*values, **rest) if joined is None else joined(self.update, values, rest)
         weight, *values = changed if isinstance(changed, tuple) else (changed,)
         variable.assign(weight)
         for slot, value in zip(slots, values):

@@ -243,9 +243,13 @@ class Runner:
     def sync(self):
         """Give the variables their values."""
         if self.values is not None:
-            for variable, value in zip(self.step.variables, self.values, strict=True):
-                variable._value = value
+            self._put(self.step.variables, self.values)
             self.values = None
+
+    def _put(self, variables, values):
+        hold = getattr(self.backend, "hold", None)  # where a variable may be more than a name for an array
+        for variable, value in zip(variables, values, strict=True):
+            variable._value = value if hold is None else hold(variable._value, value)
 
     # one dispatch
 
@@ -291,8 +295,7 @@ class Runner:
             if self.mode != "predict":
                 self.values, self.fresh = values, False
             elif changed:  # nothing is kept between the batches of `predict`, so that threads may share a model
-                for i in changed:
-                    self.step.variables[i]._value = values[i]
+                self._put([self.step.variables[i] for i in changed], [values[i] for i in changed])
             return output
 
     def _adopt(self, variables, values):
@@ -358,7 +361,8 @@ class Runner:
             return returned(values), tree.map_structure(lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:])), found)
 
         function = one if not many else outputs if mode == "predict" else several
-        return self.backend.compile(function, donate=(0,) if mode == "train" else ()), note
+        compiled = getattr(self.backend, "compile_whole", self.backend.compile) if self.model._training.fused else self.backend.compile
+        return compiled(function, donate=(0,) if mode == "train" else ()), note
 
     def read(self, output):
         """The logs of a dispatch as a dictionary of floats, in the order of the alphabet as Keras has them."""

@@ -29,6 +29,7 @@ class Training:
         self.config = None
         self.loss = self.metrics = self.tracker = None
         self.runners = {}
+        self.trained = (None, ())  # what `layers.keeper.changes` counted when they were collected, the trainable variables
 
     def __getstate__(self):
         return {**self.__dict__, "runners": {}}  # programs cannot be copied
@@ -103,7 +104,7 @@ class Trainer:
         }
         self.optimizer, self.loss = optimizer, loss
         self.run_eagerly, self.steps_per_execution = bool(run_eagerly), int(steps_per_execution)
-        self.jit_compile = training.config["jit_compile"]
+        self.jit_compile, training.fused = training.config["jit_compile"], jit_compile is True
         self.stop_training = False
         self.train_function = self.test_function = self.predict_function = None
         self._training = training
@@ -219,6 +220,12 @@ class Trainer:
         extra = {"training": training} if "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else {}
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **extra)
 
+    def _trained(self):
+        """`trainable_variables`, collected again when an attribute of a layer was set."""
+        if self._training.trained[0] != changes[0]:
+            self._training.trained = (changes[0], self.trainable_variables)
+        return self._training.trained[1]
+
     def _has_loss(self):
         return self._training.loss is not None or type(self).compute_loss is not Trainer.compute_loss or bool(self.losses)
 
@@ -326,6 +333,7 @@ class Trainer:
         if mode != "predict" or runner.collected != changes[0]:  # freezing alone changes no prediction
             runner.refresh()
             runner.collected = changes[0]
+            self._training.trained = (changes[0], runner.step.groups[0])
         return runner
 
     def _make(self, mode, force):
