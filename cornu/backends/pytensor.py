@@ -11,6 +11,7 @@ Types that PyTensor lacks or can hardly compile (float16, bfloat16, float8) are 
 import collections
 import contextlib
 import functools
+import importlib
 import os
 import threading
 import warnings
@@ -332,6 +333,8 @@ def _program(function, leaves, mode):
         out = function(*symbols)
     parts = tree.flatten(out)
     places = [i for i, x in enumerate(parts) if type(x) is Traced]
+    if mode is not QUICK:
+        importlib.import_module("cornu.backends.pytensor_numba")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Numba will use object mode")
         run = function_of([x.variable for x in symbols], [parts[i].variable for i in places], mode)
