@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 
 
+_NESTED = {}  # type -> whether it is nested: asking an abstract class takes longer than all the rest
+
+
 def is_nested(structure):
     """Whether `structure` is a tuple, list or dictionary, empty ones included."""
-    return isinstance(structure, (list, tuple, Mapping))
+    kind = type(structure)
+    nested = _NESTED.get(kind)
+    if nested is None:
+        nested = _NESTED[kind] = issubclass(kind, (list, tuple, Mapping))
+    return nested
 
 
 def _rebuild(like, items):
+    kind = type(like)
+    if kind is tuple or kind is list:
+        return kind(items)
     if isinstance(like, Mapping):
         pairs = dict(zip(like, items))
         try:
@@ -17,7 +27,7 @@ def _rebuild(like, items):
             return pairs
     if hasattr(like, "_fields"):
         return type(like)(*items)
-    return type(like)(items) if type(like) in (list, tuple) else tuple(items)
+    return tuple(items)
 
 
 def _children(structure):
@@ -71,6 +81,8 @@ def map_structure(func, *structures, none_is_leaf=True):
     first = structures[0]
     if not is_nested(first):
         return first if first is None and not none_is_leaf else func(*structures)
+    if len(structures) == 1 and (type(first) is tuple or type(first) is list):
+        return type(first)([map_structure(func, item, none_is_leaf=none_is_leaf) for item in first])
     for other in structures[1:]:
         _same_level(first, other)
     if isinstance(first, Mapping):

@@ -161,7 +161,7 @@ class Variable:
         return self.assign(protocol.subtract(self._raw(), self._like(value)))
 
     def _like(self, value):
-        return value if type(value) in (Spec, float) else backends.array(value, self.dtype)
+        return value if type(value) is Spec or (type(value) is float and dtypes.is_float(self.dtype)) else backends.array(value, self.dtype)
 
     def numpy(self):
         """A NumPy array of the value."""

@@ -300,16 +300,11 @@ def all(x, axes, keepdims):
 
 def argmax(x, axis, keepdims):
     """The first of the greatest, and of NaN."""
-    return _first(torch.amax(_counted(x), axis, True), _counted(x), axis, keepdims)
+    return torch.argmax(_counted(x), axis, keepdims).to(torch.int32)
 
 
 def argmin(x, axis, keepdims):
-    return _first(torch.amin(_counted(x), axis, True), _counted(x), axis, keepdims)
-
-
-def _first(best, x, axis, keepdims):
-    hits = (x == best) | (x != x)
-    return torch.argmax(hits.to(torch.uint8), axis, keepdims).to(torch.int32)
+    return torch.argmin(_counted(x), axis, keepdims).to(torch.int32)
 
 
 def cumsum(x, axis):

@@ -264,7 +264,10 @@ class Keeper:
             found = list(scope.losses)
         else:
             found = [loss for layer in self._flatten_layers() for loss in layer._losses]
-        return found + [v.regularizer(v.value) for v in self.trainable_variables if v.regularizer is not None]
+        return found + [v.regularizer(v.value) for v in self._trained() if v.regularizer is not None]
+
+    def _trained(self):
+        return self.trainable_variables
 
     # -- files ----------------------------------------------------------------------------------------------------------------------
 

@@ -203,15 +203,30 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
     def __call__(self, *args, **kwargs):
         if not self.__dict__.get("_prepared"):
             raise RuntimeError(f"{type(self).__name__}: super().__init__() was not called in __init__.")
-        symbolic = any_symbolic(args, kwargs)
-        if not symbolic:
-            args, kwargs = self._to_tensors(args), self._to_tensors(kwargs)
+        symbolic = False
+        if not self._fits(args, kwargs):
+            symbolic = any_symbolic(args, kwargs)
+            if not symbolic:
+                args, kwargs = self._to_tensors(args), self._to_tensors(kwargs)
         bound = self._bind(args, kwargs)
         if self.input_spec is not None:
             assert_compatible(self.input_spec, next(iter(bound.values()), None), self._label())
         if symbolic:
             return self._call_symbolic(args, kwargs, bound)
         return self._call_values(args, kwargs, bound)
+
+    def _fits(self, args, kwargs):
+        """Whether the arguments are tensors of the engine and plain values as `call` takes them: most calls within models."""
+        compute = self.compute_dtype if self.autocast else None
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            if type(x) in _PLAIN:
+                continue
+            if not isinstance(x, getattr(protocol.backend, "ARRAY", ())):
+                return False
+            dtype = backends.kind(x)
+            if compute is not None and dtype != compute and dtypes.is_float(dtype) and dtypes.is_float(compute):
+                return False
+        return True
 
     def _bind(self, args, kwargs):
         """Arguments of `call` by name, in order."""
@@ -262,24 +277,30 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
         inputs = next(iter(bound.values()), None)
         if masks._masks or "mask" in bound or any(name.endswith("_mask") for name in self._call_names):
             kwargs = self._with_masks(kwargs, bound, len(args))
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_Named(self))
+        with _Named(self):
             self._maybe_build(bound)
-            stack.enter_context(self._open_name_scope())
+            opened = [self._open_name_scope()]
             if scope is None or scope.training is not training:
-                stack.enter_context(CallScope(training))
+                opened.append(CallScope(training))
             if scope is None and not scopes.in_stateless_scope():
                 self._clear_losses()
             compute = self.compute_dtype if self.autocast else None
             outer = scopes.innermost("AutocastScope")
             if compute != self.variable_dtype or (outer is not None and outer.dtype != compute):
-                stack.enter_context(AutocastScope(compute))
-            outputs = self.call(*args, **kwargs) if self._remat is None else again.call(self, args, kwargs)
-            if self.activity_regularizer is not None:
-                for output in tree.flatten(outputs):
-                    if type(output) is not Spec:
-                        self.add_loss(protocol.divide(self.activity_regularizer(output), float(output.shape[0])))
-        self.built = True
+                opened.append(AutocastScope(compute))
+            for one in opened:
+                one.__enter__()
+            try:
+                outputs = self.call(*args, **kwargs) if self._remat is None else again.call(self, args, kwargs)
+                if self.activity_regularizer is not None:
+                    for output in tree.flatten(outputs):
+                        if type(output) is not Spec:
+                            self.add_loss(protocol.divide(self.activity_regularizer(output), float(output.shape[0])))
+            finally:
+                for one in reversed(opened):
+                    one.__exit__(None, None, None)
+        if not self.built:
+            self.built = True
         if masks._masks or type(self).compute_mask is not Layer.compute_mask:
             self._pass_masks(inputs, outputs)
         return outputs
@@ -435,6 +456,9 @@ Layer.supports_masking, Layer.input_spec, Layer.dtype_policy = False, None, None
 # arguments that are computed too: as properties only now, so that their defaults above hold
 Layer.trainable = property(Layer._get_trainable, Layer._set_trainable)  # pyright: ignore
 Layer.dtype = property(lambda self: self.variable_dtype, doc="The type of the weights.")  # pyright: ignore
+
+
+_PLAIN = frozenset((type(None), bool, int, float, str))
 
 
 class _Named:

@@ -50,9 +50,8 @@ def reduce(values, sample_weight=None, mask=None, reduction="sum_over_batch_size
         mask = ops.cast(mask, dtype)
     if reduction in ("none", None):
         return values
-    total = ops.sum(values)
     if reduction == "sum" or 0 in shape(values):
-        return total
+        return ops.sum(values)
     parts = [mask] if reduction != "mean_with_sample_weight" else [mask, factor]
     parts = [part for part in parts if part is not None]
     if not parts:
@@ -60,4 +59,4 @@ def reduce(values, sample_weight=None, mask=None, reduction="sum_over_batch_size
     divisor = ops.ones_like(values)
     for part in parts:
         divisor = ops.multiply(divisor, part)
-    return ops.divide_no_nan(total, ops.sum(divisor))
+    return ops.divide_no_nan(ops.sum(values), ops.sum(divisor))

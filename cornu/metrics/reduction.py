@@ -79,7 +79,15 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", dtype=kept, name="count")
 
     def update_state(self, values, sample_weight=None, mask=None):
+        if mask is None and getattr(values, "shape", None) == () and isinstance(sample_weight, (int, float)):  # the loss of a batch, by its size
+            self.total.assign_add(ops.multiply(ops.cast(values, self.total.dtype), sample_weight))
+            self.count.assign_add(float(sample_weight))
+            return
         values, weights = weighted(values, sample_weight, self.total.dtype, self.name, mask)
+        if weights is None and len(values.shape) == 1 and type(values.shape[0]) is int:
+            self.total.assign_add(ops.sum(values))
+            self.count.assign_add(float(values.shape[0]))
+            return
         weights = ops.ones_like(values) if weights is None else weights
         values = ops.multiply(values, weights)
         if len(values.shape) > 1 and 0 not in values.shape:

@@ -45,7 +45,7 @@ def train(model, data, result=True):
         The logs, empty without `result`.
     """
     x, y, sample_weight = unpack_x_y_sample_weight(data)
-    weights, static = model.trainable_variables, []
+    weights, static = model._trained(), []
 
     def loss_of(values):
         scaled, (_, y_pred, found, changed, news) = loss_and_updates(model, weights, values, x, y, sample_weight, True)
