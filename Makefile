@@ -84,5 +84,5 @@ $(VENV)/.tools: pyproject.toml | $(BIN)/python
 
 $(ORACLE)/.installed:
 	$(PYTHON) -m venv $(ORACLE)
-	$(ORACLE)/bin/python $(PIP) --upgrade keras jax
+	$(ORACLE)/bin/python $(PIP) --upgrade keras jax pillow
 	touch $@
