@@ -15,6 +15,7 @@ import importlib
 import os
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytensor
@@ -29,8 +30,9 @@ from cornu.backends import pytensor_nodes as nodes
 from cornu.backends import pytensor_primitives, spec, stepwise
 from cornu.backends.numpy_tape import Quiet, lifted
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
-from cornu.backends.pytensor_primitives import add, cast, concatenate, getitem, multiply, reshape, transpose
-from cornu.backends.pytensor_symbols import HELD, QUICK, Traced, fresh, function_of, held, key_of, lift, pinned, symbol, traces, type_of
+from cornu.backends.pytensor_primitives import add, cast, concatenate, full, getitem, multiply, reshape, transpose
+from cornu.backends.pytensor_symbols import HELD, QUICK, Traced, counts, fresh, from_variable, function_of, held, key_of, lift, pinned, symbol, traces, type_of
+from cornu.scopes import StepScope
 
 NAME = "pytensor"
 WIDE = True
@@ -50,7 +52,7 @@ _state = threading.local()  # .depth: how many programs are being traced; .mode:
 def array(x, dtype=None):
     """An array from lists, scalars and arrays; the memory of a NumPy array of that type is shared, not copied. A variable of PyTensor as a symbol."""
     if isinstance(x, (Traced, pt.TensorVariable)):
-        x = x if type(x) is Traced else Traced(x, x.type.shape, x.dtype)
+        x = x if isinstance(x, Traced) else from_variable(x)
         return x if dtype is None or x.dtype == dtype else cast(x, dtype)
     if isinstance(x, np.ndarray):
         return x if dtype is None or x.dtype == type_of(dtype) else lifted.cast(x, dtype)
@@ -69,7 +71,7 @@ def is_array(x):
 
 
 def dtype(x):
-    return x.dtype if type(x) is Traced else x.dtype.name
+    return x.dtype if isinstance(x, Traced) else x.dtype.name
 
 
 type_object = np.dtype
@@ -77,7 +79,7 @@ type_object = np.dtype
 
 def numpy(x):
     """The values, to read: writing to them is an error, since a variable may hold the same memory."""
-    if type(x) is Traced:
+    if isinstance(x, Traced):
         x._no_values()
     seen = np.asarray(x).view()
     seen.flags.writeable = False
@@ -127,7 +129,7 @@ def _trace(mode=None):
 
 
 def stop_gradient(x):
-    return tree.map_structure(lambda x: Traced(disconnected_grad(x.variable), x.shape, x.dtype) if type(x) is Traced else x, x)
+    return tree.map_structure(lambda x: Traced(disconnected_grad(x.variable), x.shape, x.dtype) if isinstance(x, Traced) else x, x)
 
 
 def _split(structure):
@@ -145,7 +147,7 @@ def _split(structure):
 
 
 def cond(predicate, if_true, if_false):
-    if type(predicate) is not Traced:
+    if not isinstance(predicate, Traced):
         return if_true() if predicate else if_false()
     yes, joined = _split(if_true())
     no, _ = _split(if_false())
@@ -158,7 +160,7 @@ def cond(predicate, if_true, if_false):
 
 
 def while_loop(test, body, state):
-    while type(go := test(state)) is not Traced:
+    while not isinstance(go := test(state), Traced):
         if not go:
             return state
         state = body(state)
@@ -214,7 +216,7 @@ def _scan(body, state, xs, length, reverse):
         sequences=[x.variable[::-1] if reverse else x.variable for x in sequences],
         outputs_info=[pinned(x.variable, x).variable for x in states] + [None] * len(ys),
         non_sequences=around,
-        n_steps=length,
+        n_steps=counts((length,))[0],
         mode=getattr(_state, "mode", None),
         strict=True,
         return_list=True,
@@ -249,7 +251,7 @@ def custom_gradient(function, arguments):
     value, pullback = function(*arguments)
     values, joined = _split(value)
     given = [x for x in tree.flatten(arguments)]
-    places = [i for i, x in enumerate(given) if type(x) is Traced]
+    places = [i for i, x in enumerate(given) if isinstance(x, Traced)]
     if not places:
         return value
 
@@ -295,7 +297,7 @@ def _gradients(value, xs, weights=None):
 
 
 def _zeros(x):
-    return lift(np.zeros(x.shape, x.dtype))
+    return lift(full(x.shape, 0, x.dtype))
 
 
 def jvp(function, primals, tangents, has_aux):
@@ -313,7 +315,7 @@ def jvp(function, primals, tangents, has_aux):
         if not y.variable.dtype.startswith("float"):
             changes.append(_zeros(y))
             continue
-        weights = Traced(pt.alloc(pt.constant(0, dtype=y.variable.dtype), *y.shape), y.shape, y.dtype)
+        weights = Traced(pt.alloc(pt.constant(0, dtype=y.variable.dtype), *counts(y.shape)), y.shape, y.dtype)
         pulled = _gradients(y, copies, weights.variable)
         total = functools.reduce(add, [sum(multiply(g, t), tuple(range(g.ndim)), False) for g, t in zip(pulled, along, strict=True)])
         changes.append(_gradients(total, [weights])[0])
@@ -332,7 +334,7 @@ def _program(function, leaves, mode):
     with _trace(mode):
         out = function(*symbols)
     parts = tree.flatten(out)
-    places = [i for i, x in enumerate(parts) if type(x) is Traced]
+    places = [i for i, x in enumerate(parts) if isinstance(x, Traced)]
     if mode is not QUICK:
         importlib.import_module("cornu.backends.pytensor_numba")
     with warnings.catch_warnings():
@@ -406,3 +408,47 @@ def repeat(step, state, batches, length):
 
 def infer(function, specs):
     return stepwise.infer_by_zeros(function, specs, np.zeros, lambda x: dtype(array(x)))
+
+
+# Layers in graphs of the user's
+
+
+_shared = {}  # id of a Variable -> (a weak reference to it, its shared variable)
+
+
+def shared(variable):
+    """The shared variable of PyTensor that stands for a Variable in graphs that a user makes: `pytensor.grad` and `updates` take it.
+
+    It begins with the Variable's value and has it for itself from then on: see `adopt`.
+    """
+    found = _shared.get(id(variable))
+    if found is None or found[0]() is not variable:
+        value = np.array(variable.numpy()).astype(held(variable.dtype), copy=False)
+        made = pytensor.shared(value, name=variable.path, shape=value.shape)
+        found = _shared[id(variable)] = weakref.ref(variable, lambda _, key=id(variable): _shared.pop(key, None)), made
+    return found[1]
+
+
+def adopt(layer):
+    """Give the layer's variables the values that their shared variables have after functions of PyTensor changed these."""
+    for variable in layer.variables:
+        if id(variable) in _shared:
+            variable.assign(shared(variable).get_value())
+
+
+def in_graph(layer, args, kwargs):
+    """What `layer(*args, **kwargs)` gives where variables of PyTensor are among the arguments, as a tuple of one; else None.
+
+    Weights are shared variables there; what a call changes (seeds, moving averages) are their default updates.
+    """
+    if not [x for x in tree.flatten((args, kwargs)) if isinstance(x, pt.TensorVariable)]:
+        return None
+    args, kwargs = tree.map_structure(lambda x: from_variable(x) if isinstance(x, pt.TensorVariable) else x, (args, kwargs))
+    with _trace():
+        if not layer.built:
+            layer(*args, **kwargs)
+        with StepScope([(v, Traced(shared(v), v.shape, v.dtype)) for v in layer.variables]) as scope:
+            outputs = layer(*args, **kwargs)
+    for variable in scope.changed.values():
+        shared(variable).default_update = pinned(scope.state_mapping[id(variable)].variable, variable).variable
+    return (tree.map_structure(lambda x: x.variable if isinstance(x, Traced) else x, outputs),)

@@ -23,7 +23,8 @@ from cornu.backends.numpy_tape import Quiet, lifted, plain
 # Windows: what a convolution or a pooling sees, place by place
 
 
-def _outputs(sizes, window, strides, dilation):
+def outputs_of(sizes, window, strides, dilation):
+    """How many places a window has along each axis."""
     return [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(sizes, window, strides, dilation, strict=True)]
 
 
@@ -43,13 +44,13 @@ class Windows(Op):
 
     def make_node(self, x):
         batch, *space, channels = x.type.shape
-        found = _outputs([np.nan if n is None else n for n in space], self.window, self.strides, self.dilation)
+        found = outputs_of([np.nan if n is None else n for n in space], self.window, self.strides, self.dilation)
         sizes = [None if n is None else int(o) for n, o in zip(space, found, strict=True)]
         return Apply(self, [x], [pt.tensor(dtype=x.dtype, shape=(batch, *sizes, int(np.prod(self.window)), channels))])
 
     def perform(self, node, inputs, storage):
         (x,) = inputs
-        outputs = _outputs(x.shape[1:-1], self.window, self.strides, self.dilation)
+        outputs = outputs_of(x.shape[1:-1], self.window, self.strides, self.dilation)
         found = np.empty((x.shape[0], *outputs, int(np.prod(self.window)), x.shape[-1]), x.dtype)
         for i, seen in enumerate(_places(self.window, self.strides, self.dilation, outputs)):
             found[..., i, :] = x[(slice(None), *seen)]
@@ -57,7 +58,7 @@ class Windows(Op):
 
     def infer_shape(self, fgraph, node, shapes):
         ((batch, *space, channels),) = shapes
-        return [(batch, *_outputs(space, self.window, self.strides, self.dilation), int(np.prod(self.window)), channels)]
+        return [(batch, *outputs_of(space, self.window, self.strides, self.dilation), int(np.prod(self.window)), channels)]
 
     def pullback(self, inputs, outputs, gradients):
         (x,) = inputs

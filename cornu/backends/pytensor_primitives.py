@@ -10,14 +10,14 @@ from pytensor import tensor as pt
 from cornu.backends import pytensor_nodes as nodes
 from cornu.backends import spec
 from cornu.backends.numpy_tape import lifted
-from cornu.backends.pytensor_symbols import Traced, held, key_of, lift, primitive
+from cornu.backends.pytensor_symbols import Traced, counts, held, key_of, known, lift, pinned, primitive, size_of, traces
 
 # Elementwise
 
 
 def _operand(y, dtype):
     """The second operand: a symbol, or a number, as a constant of that type."""
-    return y.variable if type(y) is Traced else pt.constant(np.asarray(y).astype(held(dtype)))
+    return y.variable if isinstance(y, Traced) else pt.constant(np.asarray(y).astype(held(dtype)))
 
 
 def _unary(name, function):
@@ -116,16 +116,23 @@ def cast(x, dtype):
 
 
 def full(shape, value, dtype):
-    if type(value) is Traced:
-        return primitive(lambda value: pt.alloc(value.variable, *shape), "full", lambda value: spec.full(shape, value, dtype))(value)
+    if isinstance(value, Traced) or traces(shape):
+        variable = pt.cast(value.variable, held(dtype)) if isinstance(value, Traced) else _operand(value, dtype)
+        return pinned(pt.alloc(variable, *counts(shape)), spec.full(shape, value, dtype))
     return np.full(shape, value, dtype)
 
 
 def arange(start, stop, step, dtype):
+    if traces((start, stop, step)):
+        variable = pt.arange(*counts((start, stop, step)), dtype=dtype)
+        return Traced(variable, (stop if (start, step) == (0, 1) else size_of(variable, 0),), dtype)
     return np.arange(start, stop, step).astype(dtype)
 
 
 def iota(shape, axis, dtype):
+    if traces(shape):
+        steps = arange(0, shape[axis], 1, dtype)
+        return broadcast_to(reshape(steps, [shape[axis] if i == axis else 1 for i in range(len(shape))]), shape)
     steps = np.arange(shape[axis]).astype(dtype)
     return np.broadcast_to(steps.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 
@@ -177,7 +184,7 @@ def cumsum(x, axis):
 
 @primitive
 def reshape(x, shape):
-    return pt.reshape(x.variable, spec.reshape(x, shape).shape)
+    return pt.reshape(x.variable, counts(spec.reshape(x, shape).shape), ndim=len(shape))
 
 
 @primitive
@@ -187,18 +194,19 @@ def transpose(x, axes):
 
 @primitive
 def broadcast_to(x, shape):
-    return x.variable if x.shape == tuple(shape) else pt.alloc(x.variable, *shape)
+    return x.variable if x.shape == tuple(shape) else pt.alloc(x.variable, *counts(shape))
 
 
 @primitive
 def pad(x, widths, value):
     if not builtins.any(map(builtins.any, widths)):
         return x.variable
-    sizes = spec.pad(x, widths, value).shape
+    sizes = counts(spec.pad(x, widths, value).shape)
     inner = tuple(
-        builtins.slice(builtins.max(low, 0), builtins.max(low, 0) + n + builtins.min(low, 0) + builtins.min(high, 0)) for (low, high), n in zip(widths, x.shape)
+        builtins.slice(builtins.max(low, 0), builtins.max(low, 0) + n + builtins.min(low, 0) + builtins.min(high, 0))
+        for (low, high), n in zip(widths, counts(x.shape), strict=True)
     )
-    outer = tuple(builtins.slice(builtins.max(-low, 0), n - builtins.max(-high, 0)) for (low, high), n in zip(widths, x.shape))
+    outer = tuple(builtins.slice(builtins.max(-low, 0), n - builtins.max(-high, 0)) for (low, high), n in zip(widths, counts(x.shape), strict=True))
     return pt.set_subtensor(pt.alloc(_operand(value, x.dtype), *sizes)[inner], x.variable[outer])
 
 
@@ -206,13 +214,13 @@ def pad(x, widths, value):
 def dilate(x, steps):
     if builtins.all(step == 1 for step in steps):
         return x.variable
-    zeros = pt.alloc(_operand(0, x.dtype), *[builtins.max(0, n) for n in spec.dilate(x, steps).shape])
+    zeros = pt.alloc(_operand(0, x.dtype), *[n if n is None or not isinstance(n, int) else builtins.max(0, n) for n in counts(spec.dilate(x, steps).shape)])
     return pt.set_subtensor(zeros[tuple(builtins.slice(None, None, step) for step in steps)], x.variable)
 
 
 @primitive
 def slice(x, starts, stops, strides):
-    return x.variable[tuple(map(builtins.slice, starts, stops, strides))]
+    return x.variable[tuple(map(builtins.slice, counts(starts), counts(stops), strides))]
 
 
 @primitive
@@ -248,7 +256,7 @@ def getitem(x, key):
 def _index(key):
     if type(key) in (tuple, list):
         return tuple(map(_index, key))
-    return key.variable if type(key) is Traced else key
+    return key.variable if isinstance(key, Traced) else key
 
 
 @primitive
@@ -266,8 +274,9 @@ def _window(x, starts, sizes):
     places = []
     for start, n, size in zip(starts, x.shape, sizes, strict=True):
         start = pt.cast(lift(start).variable, "int64")
-        start = pt.clip(pt.switch(pt.lt(start, 0), start + n, start), 0, n - size)
-        places.append(builtins.slice(None) if n == size else builtins.slice(start, start + size))
+        whole, length = counts((n, size))
+        start = pt.clip(pt.switch(pt.lt(start, 0), start + whole, start), 0, whole - length)
+        places.append(builtins.slice(None) if n == size else builtins.slice(start, start + length))
     return tuple(places)
 
 
@@ -304,7 +313,8 @@ def _patches(x, window, strides, padding, dilation, value=0):
     """(N, *outputs, places of the window, C): what the windows see."""
     x = pad(x, ((0, 0), *padding, (0, 0)), value)
     found = nodes.Windows(window, strides, dilation)(x.variable)
-    return Traced(found, found.type.shape, x.dtype)
+    sizes = nodes.outputs_of(x.shape[1:-1], window, strides, dilation)
+    return Traced(found, (x.shape[0], *sizes, math.prod(window), x.shape[-1]), x.dtype)
 
 
 @primitive
@@ -360,15 +370,15 @@ def sum_pool(x, size, strides, padding):
 def _of_host(name, *args):
     function, like = getattr(lifted, name), getattr(spec, name)(*args)
     likes = like if isinstance(like, tuple) else (like,)
-    statics = [_HERE if type(x) is Traced else x for x in args]
+    statics = [_HERE if isinstance(x, Traced) else x for x in args]
 
     def run(*arrays):
         filled = iter(arrays)
         found = function(*(next(filled) if static is _HERE else static for static in statics))
         return found if isinstance(found, tuple) else (found,)
 
-    types = tuple((held(x.dtype), tuple(x.shape)) for x in likes)
-    made = nodes.Host(run, types, (name, *map(key_of, statics), types))(*[x.variable for x in args if type(x) is Traced], return_list=True)
+    types = tuple((held(x.dtype), known(x.shape)) for x in likes)
+    made = nodes.Host(run, types, (name, *map(key_of, statics), types))(*[x.variable for x in args if isinstance(x, Traced)], return_list=True)
     return tuple(made) if isinstance(like, tuple) else made[0]
 
 
@@ -381,5 +391,5 @@ for _name in "nextafter cumprod sort argsort top_k cholesky qr lu eig svd eigh s
 def bitcast(x, dtype):
     given = x.dtype
     run = lambda x: (lifted.bitcast(lifted.cast(x, given), dtype),)
-    types = ((held(dtype), spec.bitcast(x, dtype).shape),)
+    types = ((held(dtype), known(spec.bitcast(x, dtype).shape)),)
     return nodes.Host(run, types, ("bitcast", given, dtype, types))(x.variable)

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from pytensor import tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.link.vm import VMLinker
 
+from cornu import shapes
 from cornu.backends import spec
 from cornu.backends.numpy_tape import Quiet
 
@@ -56,6 +58,151 @@ def _variable(x, name=None, ndim=None, **kwargs):
     return x.variable
 
 
+class Size(Traced, shapes.Open):
+    """A size that is known when the program runs: a sum of products of sizes of inputs. Two that are computed alike are equal.
+
+    Args:
+        terms: the names of a product's factors -> how often the product counts.
+        atoms: name -> the variable of that size.
+    """
+
+    __slots__ = ("atoms", "terms")
+
+    def __init__(self, terms, atoms):
+        self.terms, self.atoms, self.shape, self.dtype = terms, atoms, (), "int64"
+
+    @property
+    def variable(self):
+        total = None
+        for names, count in self.terms.items():
+            product = functools.reduce(pt.mul, [self.atoms[name] for name in names], pt.constant(count, dtype="int64"))
+            total = product if total is None else total + product
+        return total
+
+    def __repr__(self):
+        return " + ".join("*".join((str(count), *names)) for names, count in self.terms.items())
+
+    def __eq__(self, other):
+        return isinstance(other, Size) and self.terms == other.terms
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash(frozenset(self.terms.items()))
+
+    def __add__(self, other):
+        return _sum(self, other, 1)
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return _sum(self, other, -1)
+
+    def __rsub__(self, other):
+        return _sum(self * -1, other, 1)
+
+    def __mul__(self, other):
+        terms, atoms = _terms(other)
+        found = collections.Counter()
+        for a, m in self.terms.items():
+            for b, n in terms.items():
+                found[tuple(sorted((*a, *b)))] += m * n
+        return _size(found, self.atoms | atoms)
+
+    __rmul__ = __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __floordiv__(self, other):
+        exact = self._divided(other)
+        return _atom(f"({self}//{other})", pt.int_div(self.variable, pt.as_tensor_variable(other))) if exact is None else exact
+
+    def __rfloordiv__(self, other):
+        return _atom(f"({other}//{self})", pt.int_div(pt.as_tensor_variable(other), self.variable))
+
+    def __mod__(self, other):
+        return _atom(f"({self}%{other})", pt.mod(self.variable, pt.as_tensor_variable(other))) if self._divided(other) is None else 0
+
+    def _divided(self, other):
+        """The quotient, where every term can be divided; else None."""
+        terms, _ = _terms(other)
+        ((names, count),) = terms.items() if len(terms) == 1 else [((), 0)]
+        found = {}
+        for a, n in self.terms.items():
+            left = list(a)
+            if not count or n % count or any(names.count(name) > a.count(name) for name in names):
+                return None
+            for name in names:
+                left.remove(name)
+            found[tuple(left)] = n // count
+        return _size(found, self.atoms)
+
+
+def _terms(x):
+    return (x.terms, x.atoms) if isinstance(x, Size) else ({(): int(x)}, {})
+
+
+def _sum(x, y, sign):
+    (left, atoms), (right, others) = _terms(x), _terms(y)
+    found = collections.Counter(left)
+    for names, count in right.items():
+        found[names] += sign * count
+    return _size(found, atoms | others)
+
+
+def _size(terms, atoms):
+    terms = {names: count for names, count in terms.items() if count}
+    return terms.get((), 0) if terms.keys() <= {()} else Size(terms, atoms)
+
+
+def _atom(name, variable):
+    return Size({(name,): 1}, {name: variable})
+
+
+_counter = itertools.count()
+
+
+def size_of(variable, axis):
+    """A new Size: that of an axis of a variable."""
+    return _atom(f"n{next(_counter)}", pt.cast(variable.shape[axis], "int64"))
+
+
+def from_variable(variable):
+    """The symbol of a variable of PyTensor that a user made; its sizes may be known only when the program runs."""
+    return Traced(variable, [size_of(variable, i) if n is None else n for i, n in enumerate(variable.type.shape)], variable.dtype)
+
+
+def known(shape):
+    """The sizes as PyTensor's types have them: None where one is not known before the program runs."""
+    return tuple(None if isinstance(n, Size) else n for n in shape)
+
+
+def counts(shape):
+    """The sizes as functions of PyTensor take them."""
+    return [n.variable if isinstance(n, Size) else n for n in shape]
+
+
+def _closed(x):
+    """An argument with an unknown size in place of every Size: what rules of shapes see that need numbers."""
+    if isinstance(x, Size):
+        return shapes.UNKNOWN
+    if isinstance(x, Traced):
+        return spec.Spec([_closed(n) for n in x.shape], x.dtype)
+    return type(x)(map(_closed, x)) if type(x) in (list, tuple) else x
+
+
+def inferred(infer, args, outs):
+    """What `infer` says of the results `outs`: where it needs a size that is known only later, that size is the result's own."""
+    try:
+        return infer(*args)
+    except TypeError:
+        likes = infer(*map(_closed, args))
+    fill = lambda like, out: spec.Spec([size_of(out, i) if shapes.unknown(n) else n for i, n in enumerate(like.shape)], like.dtype)
+    return tuple(map(fill, likes, outs)) if isinstance(outs, (tuple, list)) else fill(likes, outs)
+
+
 def held(dtype):
     """The type that PyTensor computes in for the type of that name."""
     return HELD.get(dtype, dtype)
@@ -63,7 +210,7 @@ def held(dtype):
 
 def lift(x):
     """The symbol of a tensor that is none yet."""
-    if type(x) is Traced:
+    if isinstance(x, Traced):
         return x
     x = np.asarray(x)
     return Traced(pt.constant(x.astype(held(x.dtype.name), copy=False)), x.shape, x.dtype.name)
@@ -75,7 +222,7 @@ def symbol(x):
 
 
 def fresh(shape, dtype):
-    return pt.tensor(dtype=held(dtype), shape=shape)
+    return pt.tensor(dtype=held(dtype), shape=known(shape))
 
 
 def pinned(variable, like):
@@ -83,8 +230,9 @@ def pinned(variable, like):
     kept = held(like.dtype)
     if variable.dtype != kept:
         variable = pt.cast(variable, kept)
-    if variable.type.shape != like.shape:
-        variable = pt.specify_shape(variable, like.shape)
+    sizes = known(like.shape)
+    if variable.type.shape != sizes and any(n is not None and n != m for n, m in zip(sizes, variable.type.shape, strict=True)):
+        variable = pt.specify_shape(variable, sizes)
     return Traced(variable, like.shape, like.dtype)
 
 
@@ -101,7 +249,7 @@ def lifted_argument(x):
 
 def traces(args):
     for x in args:
-        if type(x) is Traced or (type(x) in (list, tuple) and traces(x)):
+        if isinstance(x, Traced) or (type(x) in (list, tuple) and traces(x)):
             return True
     return False
 
@@ -169,9 +317,9 @@ def primitive(build, name=None, infer=None):
     def traced(*args):
         args = [lifted_argument(x) for x in args]
         out = build(*args)
-        if type(out) is Traced:
+        if isinstance(out, Traced):
             return out
-        like = infer(*args)
+        like = inferred(infer, args, out)
         if isinstance(out, (tuple, list)):
             return tuple(map(pinned, out, like))
         return pinned(out, like)
