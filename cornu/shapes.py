@@ -45,6 +45,12 @@ UNKNOWN = Unknown()  # what stands in the shape of a Spec
 DERIVED = Unknown()  # what arithmetic gives: no size of a tensor at hand, so `reshape` does not take the two for one
 
 
+class Open:
+    """What an engine's sizes derive from that it knows only when a program runs, and computes with like numbers until then."""
+
+    __slots__ = ()
+
+
 class NeedsEngine(RuntimeError):
     """A function of an engine was given a Spec: the shapes have to come from that engine's own abstract evaluation."""
 

@@ -150,8 +150,8 @@ def _sizes(shape, op):
     """A tuple of sizes from a number, a list, a tensor."""
     if hasattr(shape, "__index__") and not getattr(shape, "shape", ()):
         shape = (shape,)
-    shape = tuple(n if shapes.unknown(n) else n.__index__() if hasattr(n, "__index__") else int(n) for n in shape)
-    if any(not shapes.unknown(n) and n < 0 for n in shape):
+    shape = tuple(n if shapes.unknown(n) or isinstance(n, shapes.Open) else n.__index__() if hasattr(n, "__index__") else int(n) for n in shape)
+    if any(not shapes.unknown(n) and not isinstance(n, shapes.Open) and n < 0 for n in shape):
         raise ValueError(f"{op}: sizes are at least 0; got the shape {shape}.")
     return tuple(shapes.UNKNOWN if n is None else n for n in shape)
 
