@@ -88,6 +88,10 @@ class Spec:
     def _needs_engine(self, *args, **kwargs):
         raise NeedsEngine("A function of an engine was given a Spec.")
 
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        raise NeedsEngine("A function of PyTorch was given a Spec.")
+
     __array__ = __torch_function__ = __tf_tensor__ = __float__ = __int__ = _needs_engine
     __jax_array__ = property(_needs_engine)  # JAX asks for the attribute, and raises an error of its own where it is found
 
@@ -97,7 +101,7 @@ class Spec:
 
 def public(shape):
     """`shape` as Keras shows it: None for a size that is not known."""
-    return tuple(None if unknown(size) else size for size in shape)
+    return tuple(None if unknown(size) or isinstance(size, Open) else size for size in shape)
 
 
 def unknown(size):

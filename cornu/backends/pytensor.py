@@ -425,7 +425,7 @@ def shared(variable):
     if found is None or found[0]() is not variable:
         value = np.array(variable.numpy()).astype(held(variable.dtype), copy=False)
         made = pytensor.shared(value, name=variable.path, shape=value.shape)
-        found = _shared[id(variable)] = weakref.ref(variable, lambda _, key=id(variable): _shared.pop(key, None)), made
+        found = _shared[id(variable)] = weakref.ref(variable), made
     return found[1]
 
 
@@ -446,7 +446,8 @@ def in_graph(layer, args, kwargs):
     args, kwargs = tree.map_structure(lambda x: from_variable(x) if isinstance(x, pt.TensorVariable) else x, (args, kwargs))
     with _trace():
         if not layer.built:
-            layer(*args, **kwargs)
+            with StepScope():  # the variables must be there before they are shared
+                layer(*args, **kwargs)
         with StepScope([(v, Traced(shared(v), v.shape, v.dtype)) for v in layer.variables]) as scope:
             outputs = layer(*args, **kwargs)
     for variable in scope.changed.values():

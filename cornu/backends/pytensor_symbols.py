@@ -91,6 +91,12 @@ class Size(Traced, shapes.Open):
     def __hash__(self):
         return hash(frozenset(self.terms.items()))
 
+    def __lt__(self, other):
+        return False if isinstance(other, int) and other <= 0 else self._no_values()
+
+    def __ge__(self, other):
+        return not self < other
+
     def __add__(self, other):
         return _sum(self, other, 1)
 

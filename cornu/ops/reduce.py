@@ -27,7 +27,7 @@ from cornu.ops.elementwise import (
     where,
 )
 from cornu.ops.making import cast
-from cornu.shapes import normalize_axes, normalize_axis, unknown
+from cornu.shapes import Open, normalize_axes, normalize_axis, unknown
 
 _HALVES = ("float16", "bfloat16")
 
@@ -39,7 +39,7 @@ def _axes(axis, x, op):
 def _count(x, axes):
     """How many elements `axes` hold together; 1 in place of a number not known, which only a Spec has."""
     size = math.prod(x.shape[a] for a in axes)
-    return 1.0 if unknown(size) else float(size)
+    return 1.0 if unknown(size) else size if isinstance(size, Open) else float(size)
 
 
 def _accumulator(dtype):
@@ -147,7 +147,10 @@ def all(x, axis=None, keepdims=False):
 def _mean(x, axes, keepdims):
     """Mean of a float tensor; halves add up in float32, and stay so."""
     x = cast(x, "float32") if kind(x) in _HALVES else x
-    return p.multiply(p.sum(x, axes, keepdims), 1.0 / (_count(x, axes) or math.nan))
+    count = _count(x, axes)
+    if isinstance(count, Open):
+        return p.divide(p.sum(x, axes, keepdims), p.cast(count, kind(x)))
+    return p.multiply(p.sum(x, axes, keepdims), 1.0 / (count or math.nan))
 
 
 @op

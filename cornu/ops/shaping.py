@@ -23,7 +23,7 @@ def reshape(x, newshape):
     """
     if hasattr(newshape, "__index__") and not getattr(newshape, "shape", ()):
         newshape = (newshape,)
-    new = tuple(n if unknown(n) else int(n) for n in newshape)
+    new = tuple(n if unknown(n) or isinstance(n, shapes.Open) else int(n) for n in newshape)
     if sum(unknown(n) or n == -1 for n in new) == 1:
         new = tuple(-1 if n is None else n for n in new)
     new = tuple(x.shape[i] if n is None else n for i, n in enumerate(new))
