@@ -419,6 +419,27 @@ def compile(function, donate=()):
     return jax.jit(function, donate_argnums=donate)
 
 
+def joined(function, elementwise):
+    """`function`, traced once inside of a program for all weights of one shape, or of one size where the shape does not matter: XLA compiles each form anew."""
+    made = {}
+
+    def call(*values, **rest):
+        if not isinstance(values[0], jax.core.Tracer):
+            return function(*values, **rest)
+        flat = elementwise and builtins.all(x.shape == values[0].shape for x in values)
+        traced = {name: x for name, x in rest.items() if isinstance(x, jax.Array)}
+        fixed = {name: x for name, x in rest.items() if name not in traced}  # Python's numbers take no part in promotion
+        key = tuple(fixed.items())
+        if key not in made:
+            made[key] = jax.jit(lambda values, traced: function(*values, **traced, **fixed))
+        if not flat:
+            return made[key](list(values), traced)
+        found = made[key]([x.reshape(-1) for x in values], traced)
+        return jax.tree.map(lambda x: x.reshape(values[0].shape), found)
+
+    return call
+
+
 def repeat(step, state, batches, length):
     state, logs = lax.scan(step, state, batches, length)
     return state, jax.tree.map(lambda log: log[-1], logs)

@@ -120,6 +120,8 @@ OPTIONAL = {
     "update": "(rule, options, weights, gradients, slots, rate, step, decays): the update of all weights by the optimizer's rule of that name, written "
     "into the arrays themselves; options has the rule's arguments; slots a list a weight; decays a fraction of the rate or None a weight",
     "update_refusal": "(rule, dtypes): why `update` cannot do this, in words; None where it can",
+    "joined": "(function, elementwise): the rule of an optimizer, function(weight, gradient, *slots, **numbers), as it is called for many weights of "
+    "one update; elementwise: whether it treats every number by itself",
     "owned": "(values): the arrays, copies of those whose memory somebody else holds too",
     "DIRECT": "whether steps that are not compiled change the variables themselves, where they take values and give values elsewhere",
     "recurrent_refusal": "(kind, dtype): why `recurrent` cannot run this, in words; None where it can",

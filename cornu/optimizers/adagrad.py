@@ -28,6 +28,8 @@ class Adagrad(Optimizer):
     def add_slot(self, variable, name):
         return self.add_variable_from_reference(variable, name, initializers.Constant(self.initial_accumulator_value))
 
+    elementwise = True
+
     def update(self, weight, gradient, accumulator, rate, step):
         accumulator = accumulator + gradient * gradient
         return weight - gradient * rate / ops.sqrt(accumulator + self.epsilon), accumulator
@@ -54,6 +56,8 @@ class Adadelta(Optimizer):
         ranges.check(self, "rho", least=0, most=1)
         ranges.check(self, "epsilon", least=0)
         super().setup()
+
+    elementwise = True
 
     def update(self, weight, gradient, gradients, moves, rate, step):
         gradients = gradients * self.rho + gradient * gradient * (1 - self.rho)

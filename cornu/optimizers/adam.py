@@ -39,6 +39,8 @@ class Adam(Optimizer):
     def slot_blocks(self):
         return self.slots[:2], self.slots[2:]
 
+    elementwise = True
+
     def update(self, weight, gradient, momentum, velocity, *largest, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         velocity = velocity + (gradient * gradient - velocity) * (1 - self.beta_2)
@@ -90,6 +92,8 @@ class Adamax(Optimizer):
         check_averages(self)
         super().setup()
 
+    elementwise = True
+
     def update(self, weight, gradient, momentum, norm, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         norm = ops.maximum(norm * self.beta_2, ops.abs(gradient))
@@ -130,6 +134,8 @@ class Nadam(Optimizer):
     def advance(self, u_product, step):
         return (u_product * self._momentum(step),)
 
+    elementwise = True
+
     def update(self, weight, gradient, momentum, velocity, rate, step, u_product):
         now, later = self._momentum(step), self._momentum(step + 1)
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
@@ -160,6 +166,8 @@ class Lion(Optimizer):
         ranges.check(self, "beta_1", above=0, most=1)
         ranges.check(self, "beta_2", least=0, most=1)
         super().setup()
+
+    elementwise = True
 
     def update(self, weight, gradient, momentum, rate, step):
         move = ops.sign(momentum * self.beta_1 + gradient * (1 - self.beta_1))

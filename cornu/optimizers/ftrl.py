@@ -42,6 +42,8 @@ class Ftrl(Optimizer):
         first = self.initial_accumulator_value if name == "accumulator" else 0.0
         return self.add_variable_from_reference(variable, name, initializers.Constant(first))
 
+    elementwise = True
+
     def update(self, weight, gradient, accumulator, linear, rate, step):
         total, power = accumulator + gradient * gradient, -self.learning_rate_power
         shrunk = gradient + weight * (2 * self.l2_shrinkage_regularization_strength)

@@ -81,6 +81,7 @@ class Optimizer(_LearningRate, Configured):
 
     _keyword_only = frozenset({"decay"})
 
+    elementwise = False  # whether `update`, where it is defined, treats every number by itself
     slots = ()  # names of the arrays that `update` keeps for each weight
     scalars = {}  # names of numbers that it keeps for all of them -> their first values
 
@@ -365,10 +366,10 @@ class Optimizer(_LearningRate, Configured):
             for gradient, variable in zip(grads, variables):
                 self.update_step(gradient, variable, rate)
             return
-        step = self._step()
+        step, rule = self._step(), self._rule()
         scalars = self._advance(step)
         for gradient, variable in zip(grads, variables):
-            self._apply_rule(gradient, variable, rate, step, scalars)
+            self._apply_rule(gradient, variable, rate, step, scalars, rule)
 
     def form(self):
         """How the backend in use makes an update: ("kernel", None) by its own for all weights at once, else ("rule", why not by that)."""
@@ -410,11 +411,15 @@ class Optimizer(_LearningRate, Configured):
                 scalar.assign(value)
         return values
 
-    def _apply_rule(self, gradient, variable, rate, step, scalars):
+    def _rule(self):
+        """`update` in the form in which the backend calls it for many weights."""
+        joined = getattr(backends.current(), "joined", None)
+        owner = next(kind for kind in type(self).__mro__ if "update" in kind.__dict__)
+        return self.update if joined is None else joined(self.update, owner.__dict__.get("elementwise", False))
+
+    def _apply_rule(self, gradient, variable, rate, step, scalars, rule):
         slots = self._slots[self._indices[id(variable)]]
-        values, joined = (variable.value, gradient, *(slot.value for slot in slots)), getattr(backends.current(), "joined", None)
-        rest = {"rate": rate, "step": step, **dict(zip(self.scalars, scalars))}
-        changed = self.update(*values, **rest) if joined is None else joined(self.update, values, rest)
+        changed = rule(variable.value, gradient, *(slot.value for slot in slots), rate=rate, step=step, **dict(zip(self.scalars, scalars)))
         weight, *values = changed if isinstance(changed, tuple) else (changed,)
         variable.assign(weight)
         for slot, value in zip(slots, values):
@@ -423,7 +428,7 @@ class Optimizer(_LearningRate, Configured):
     def update_step(self, gradient, variable, learning_rate):
         """Update one weight. A subclass in Keras's way overrides it; one of ours defines `update`."""
         step = self._step()
-        self._apply_rule(gradient, variable, learning_rate, step, [scalar.value for scalar in self._scalars])
+        self._apply_rule(gradient, variable, learning_rate, step, [scalar.value for scalar in self._scalars], self._rule())
 
     def update(self, weight, gradient, *slots, rate, step):
         """The rule: new values of the weight and its slots, from tensors to tensors.

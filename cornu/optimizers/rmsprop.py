@@ -33,6 +33,8 @@ class RMSprop(Optimizer):
     def slot_blocks(self):
         return tuple((name,) for name in self.slots)
 
+    elementwise = True
+
     def update(self, weight, gradient, velocity, *slots, rate, step):
         slots = dict(zip(self.slots[1:], slots))
         variance = velocity = velocity * self.rho + gradient * gradient * (1 - self.rho)

@@ -40,6 +40,8 @@ class ScheduleFreeAdamW(Optimizer):
             return super().add_slot(variable, name)
         return self.add_variable_from_reference(variable, name, lambda shape, dtype: ops.cast(variable.value, dtype))
 
+    elementwise = True
+
     def update(self, weight, gradient, momentum, velocity, rate, step):
         if self.warmup_steps:
             rate = rate * ops.minimum(step / self.warmup_steps, 1.0)

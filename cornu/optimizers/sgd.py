@@ -26,6 +26,8 @@ class SGD(Optimizer):
         super().setup()
         self.slots = ("momentum",) if self.momentum else ()
 
+    elementwise = True
+
     def update(self, weight, gradient, *slots, rate, step):
         move = gradient * -rate
         if not slots:
