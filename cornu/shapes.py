@@ -92,7 +92,7 @@ class Spec:
     def __torch_function__(cls, function, types, args=(), kwargs=None):
         raise NeedsEngine("A function of PyTorch was given a Spec.")
 
-    __array__ = __torch_function__ = __tf_tensor__ = __float__ = __int__ = _needs_engine
+    __array__ = __tf_tensor__ = __float__ = __int__ = _needs_engine
     __jax_array__ = property(_needs_engine)  # JAX asks for the attribute, and raises an error of its own where it is found
 
     def __bool__(self):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-
 _NESTED = {}  # type -> whether it is nested: asking an abstract class takes longer than all the rest
 
 

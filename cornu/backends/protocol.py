@@ -115,6 +115,10 @@ PROGRAM = {
 OPTIONAL = {
     "recurrent": "(kind, x, states, weights, mask, zero_masked): all steps of a recurrence; kind lstm, gru (reset after), simple_rnn_tanh, simple_rnn_relu; "
     "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None -> last output, all outputs, last states",
+    "layer_attribute": "(layer, name): what a layer has by that name on this engine alone; None for nothing",
+    "is_module": "(x): whether x is the engine's own kind of layer, for TorchModuleWrapper",
+    "module_arrays": "(module): (name, array, whether it is trained) of all that such a module holds",
+    "call_module": "(module, values, args, kwargs, training): its outputs for values by name, and values that it changed",
     "trained": "(value, whether): the array as the engine's own kind of weight, trained or not",
     "put": "(old, new): what a variable holds that held `old` and is given `new`",
     "update": "(rule, options, weights, gradients, slots, rate, step, decays): the update of all weights by the optimizer's rule of that name, written "

@@ -23,7 +23,7 @@ def infer_by_zeros(function, specs, zeros, dtype):
         def filled(x):
             return zeros([filling if n is UNKNOWN else n for n in x.shape], x.dtype) if type(x) is Spec else x
 
-        with scopes.StatelessScope():
+        with scopes.outside("SymbolicScope"), scopes.StatelessScope():
             return function(*(tree.map_structure(filled, spec) for spec in specs))
 
     def spec(one, other):

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import memory, stepwise, torch_recurrent, torch_updates
+from cornu.backends import memory, stepwise, torch_modules, torch_recurrent, torch_updates
 from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
     batch_normalization,
     binary_crossentropy,
@@ -618,7 +618,10 @@ def value_and_grad(function, arrays):
     """Inside another `value_and_grad` the gradients stay on its tape."""
     leaves = tree.flatten(arrays)
     nested = torch.is_grad_enabled() and builtins.any(x.requires_grad and type(x) is not torch.nn.Parameter for x in leaves)
-    leaves = [x.view_as(x) if nested and x.requires_grad else x.detach().requires_grad_() for x in leaves]
+    if nested:
+        leaves = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in leaves]
+    else:  # a Parameter is what a module of PyTorch within a layer holds too
+        leaves = [x if type(x) is torch.nn.Parameter and x.requires_grad else x.detach().requires_grad_() for x in leaves]
     with torch.enable_grad():
         value, aux = function(tree.pack_sequence_as(arrays, leaves))
     value = array(value)
@@ -674,19 +677,9 @@ update, update_refusal, owned = torch_updates.update, torch_updates.refusal, tor
 recurrent = torch_recurrent.recurrent
 
 
-def trained(value, whether):
-    """A `torch.nn.Parameter`, which lives as long as its variable, so that `.parameters()` and `.grad` mean something."""
-    if type(value) is torch.nn.Parameter:
-        return value.requires_grad_(whether and value.dtype.is_floating_point)
-    return torch.nn.Parameter(value.detach(), whether) if value.dtype.is_floating_point and not value.is_inference() else value
-
-
-def put(old, new):
-    new = new.detach() if new.requires_grad else new
-    if type(old) is torch.nn.Parameter and old.dtype is new.dtype and old.shape == new.shape:
-        old.data = new.data if type(new) is torch.nn.Parameter else new
-        return old
-    return new
+trained, put, layer_attribute, is_module, call_module = (
+    torch_modules.trained, torch_modules.put, torch_modules.layer_attribute, torch_modules.is_module, torch_modules.call_module,
+)  # fmt: skip
 
 
 def recurrent_refusal(kind, dtype):
@@ -694,14 +687,4 @@ def recurrent_refusal(kind, dtype):
 
 
 def module_arrays(module):
-    """(name, value, whether it is trained) of each parameter and buffer of a `torch.nn.Module`: what TorchModuleWrapper makes weights of."""
-    parameters = [(name, value.detach().cpu().numpy(), value.requires_grad) for name, value in module.named_parameters()]
-    return parameters + [(name, value.detach().cpu().numpy(), False) for name, value in module.named_buffers()]
-
-
-def call_module(module, values, args, kwargs, training):
-    """The module's outputs with `values` in place of its parameters and buffers, and the new values of the buffers."""
-    module.train(training)
-    buffers = {name: values[name].detach().clone() for name, _ in module.named_buffers()}
-    outputs = torch.func.functional_call(module, {**values, **buffers}, args, kwargs)
-    return outputs, buffers
+    return torch_modules.module_arrays(module, _device)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cornu import backends, random, serialization, tree
+from cornu import backends, random, serialization, shapes, tree
+from cornu.layers import keeper
 from cornu.layers.layer import Layer
 
 _CALL = ("params", "state", "rng", "inputs", "training")
@@ -217,7 +218,8 @@ class TorchModuleWrapper(Layer):
         TypeError: something that is no module.
         ValueError: another backend, when it is called.
 
-    The module's parameters and buffers become the layer's weights, under their names.
+    The module's parameters and buffers are the layer's weights, under their names; PyTorch's own optimizers can train them too. A module that is set
+    as an attribute of a layer, or added to a Sequential, is wrapped by itself.
     """
 
     module: object
@@ -244,11 +246,13 @@ class TorchModuleWrapper(Layer):
     def build(self, *args, **kwargs):
         self._parts = {}
         for name, value, trainable in self._engine().module_arrays(self.module):
-            value = np.asarray(value)
             first = lambda shape, dtype, value=value: value
-            self._parts[name] = self.add_weight(value.shape, first, dtype=value.dtype.name, trainable=trainable, name=name.replace(".", "_"))
+            name_of_weight, kind = name.replace(".", "_"), backends.kind(value)
+            self._parts[name] = self.add_weight(tuple(value.shape), first, dtype=kind, trainable=trainable, autocast=False, name=name_of_weight)
 
     def call(self, inputs, training=None, **kwargs):
+        if any(type(leaf) is shapes.Spec for leaf in tree.flatten((inputs, kwargs))):
+            raise shapes.NeedsEngine("A module of PyTorch was given a Spec.")
         values = {name: variable.value for name, variable in self._parts.items()}
         outputs, changed = self._engine().call_module(self.module, values, (inputs,), kwargs, bool(training))
         for name, value in changed.items():
@@ -257,3 +261,12 @@ class TorchModuleWrapper(Layer):
 
     def get_config(self):
         raise ValueError(f"{self._label()} holds a module of PyTorch, which cannot be written to a file: make the model in code and load its weights.")
+
+
+def wrapped(value):
+    """A module of PyTorch as a layer, on its backend; anything else as it is."""
+    is_module = getattr(backends.protocol.backend, "is_module", None)
+    return TorchModuleWrapper(value) if is_module is not None and is_module(value) else value
+
+
+keeper.adopt = wrapped

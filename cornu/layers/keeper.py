@@ -1,12 +1,18 @@
 """What a layer keeps: its weights, the layers, metrics and seeds among its attributes, its penalties."""
 
 from cornu import constraints, dtype_policies, dtypes, initializers, regularizers, scopes, shapes, tree
+from cornu.backends import protocol
 from cornu.random import SeedGenerator
 from cornu.shapes import UNKNOWN, Spec
 from cornu.symbolic import KerasTensor
 from cornu.variable import Variable
 
 changes = [0]  # how often an attribute of a layer was set or a weight made: what was collected from layers holds as long as this stays
+
+
+def adopt(value):
+    """What an attribute's value is kept as; layers/foreign.py makes layers of engines' own modules."""
+    return value
 
 
 class Keeper:
@@ -26,7 +32,12 @@ class Keeper:
             self._own(value)
         elif isinstance(getattr(type(self), name, None), property) and getattr(type(self), name).fset is None:
             raise AttributeError(f"{type(self).__name__}.{name} is computed and cannot be set.")
-        object.__setattr__(self, name, value)
+        object.__setattr__(self, name, adopt(value) if name != "module" else value)
+
+    def __getattr__(self, name):  # called for what is not there otherwise
+        found = getattr(protocol.backend, "layer_attribute", None)
+        found = None if found is None or name.startswith("_") else found(self, name)
+        return object.__getattribute__(self, name) if found is None else found  # which raises what it raised before
 
     def __delattr__(self, name):
         changes[0] += 1

@@ -1,6 +1,7 @@
 """A stack of layers, one after another."""
 
 from cornu import backends, serialization, tree
+from cornu.layers import keeper
 from cornu.layers.input_layer import InputLayer
 from cornu.layers.layer import Layer
 from cornu.models.function import Function
@@ -52,6 +53,7 @@ class Sequential(Model):
             layer = layer._keras_history.operation
         if isinstance(layer, type):
             raise TypeError(f"{self._label()}.add: got the class {layer.__name__}; wanted a layer made of it: add({layer.__name__}(...)).")
+        layer = keeper.adopt(layer)
         if not isinstance(layer, Layer):
             if callable(layer):
                 raise TypeError(f"{self._label()}.add: wanted a layer; got the function {getattr(layer, '__name__', layer)!r}: wrap it, add(Lambda(...)).")

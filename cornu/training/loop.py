@@ -12,7 +12,7 @@ import numpy as np
 
 from cornu import backends, tree
 from cornu.backends import protocol
-from cornu.training.step import Step, Unforeseen, _flat, scalars
+from cornu.training.step import Step, Unforeseen, flat_logs, scalars
 
 SECONDS = 0.07  # what one dispatch should take
 SLOW = 0.002  # seconds a step above which a call of its own costs nothing that matters
@@ -367,7 +367,7 @@ class Runner:
     def read(self, output):
         """The logs of a dispatch as a dictionary of floats, in the order of the alphabet as Keras has them."""
         if isinstance(output, dict):
-            logs = dict(_flat(output)) or self.model.get_metrics_result()
+            logs = dict(flat_logs(output or self.model.get_metrics_result()))
         else:
             names, numbers, rest = output
             logs = dict(zip(names, self.backend.numpy(numbers).tolist() if numbers is not None else (), strict=True), **rest)

@@ -211,16 +211,16 @@ def _overridden(model, name):
     return 2 if count >= 2 or code.co_flags & 0x04 else 1
 
 
-def _flat(logs):
+def flat_logs(logs):
     """Names and values, those of the metrics that a user's step gives as one dictionary among them."""
     for name, value in logs.items():
-        yield from _flat(value) if isinstance(value, dict) else [(name, value)]
+        yield from flat_logs(value) if isinstance(value, dict) else [(name, value)]
 
 
 def scalars(logs):
     """Logs as one vector of the numbers and a dictionary of the rest, with the names of the numbers: one thing to fetch instead of many."""
     names, numbers, rest = [], [], {}
-    for name, value in _flat(logs):
+    for name, value in flat_logs(logs):
         value = backends.array(value)
         if value.shape == ():
             names.append(name)

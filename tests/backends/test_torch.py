@@ -296,3 +296,121 @@ def test_the_form_of_updates():
     backends.load("numpy")
     assert optimizers.Adam().form() == ("rule", "the numpy backend has no kernels for updates")
     backends.load("torch")
+
+
+# Weights as PyTorch sees them, and its modules within layers
+
+INPUTS = np.random.default_rng(0).standard_normal((128, 8)).astype("float32")
+TARGETS = INPUTS @ np.arange(8, dtype="float32")[:, None] / 8
+
+
+def test_a_layer_within_a_module():
+    """PyTorch's optimizer trains the layer's variables; its buffers move, its state is saved and loaded."""
+    backends.load("torch")
+    torch.manual_seed(0)
+
+    class Net(torch.nn.Module):
+        def __init__(self, core):
+            super().__init__()
+            self.core, self.head = core.as_torch_module(), torch.nn.Linear(16, 1)
+
+        def forward(self, x):
+            return self.head(self.core(x))
+
+    def core():
+        return keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.BatchNormalization()])
+
+    ours = core()
+    net, x, y = Net(ours), torch.from_numpy(INPUTS), torch.from_numpy(TARGETS)
+    names = ["core.dense_kernel", "core.dense_bias", "core.batch_normalization_gamma", "core.batch_normalization_beta", "head.weight", "head.bias"]
+    assert [name.replace("_1", "").replace("_2", "") for name, _ in net.named_parameters()] == names
+    optimizer, losses, mean = torch.optim.Adam(net.parameters(), lr=0.02), [], ours.non_trainable_weights[0].numpy()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = ((net(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 10
+    assert np.abs(ours.non_trainable_weights[0].numpy() - mean).max() > 0.01
+    again = core()
+    other = Net(again)
+    other.load_state_dict(dict(zip(other.state_dict(), net.state_dict().values(), strict=True)))
+    for one, same in zip(ours.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), same.numpy())
+    net.eval(), other.eval()
+    np.testing.assert_allclose(other(x).detach(), net(x).detach(), rtol=1e-6)
+    np.testing.assert_allclose(ours.predict(INPUTS, verbose=0), net.core(x).detach(), rtol=1e-4, atol=1e-5)
+    net.double()
+    assert ours.weights[0].value.dtype is torch.float64
+
+
+def test_modules_within_layers():
+    """Trained by fit, set as an attribute or added to a Sequential; the module's own parameters are what moves."""
+    backends.load("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU())
+
+    class Mixed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.out = torch.nn.Linear(8, 4), layers.Dense(1)
+
+        def call(self, x):
+            return self.out(torch.tanh(self.linear(x)))
+
+    for model, count in (keras.Sequential([keras.Input((8,)), module, layers.Dense(1)]), 6), (Mixed(), 4):
+        model.compile(optimizers.Adam(0.02), "mse")
+        losses = model.fit(INPUTS, TARGETS, epochs=6, verbose=0).history["loss"]
+        assert losses[-1] < losses[0] / 2 and len(model.trainable_weights) == count
+    layer = keras.Sequential([module]).layers[0]
+    layer(INPUTS)
+    assert layer.weights[0].value is module[0].weight and int(module[1].num_batches_tracked) == 24
+    layer.set_weights([w * 0 for w in layer.get_weights()])
+    assert float(module[0].weight.detach().abs().max()) == 0 and float(module[1].running_mean.abs().max()) == 0
+    layer.trainable = False
+    assert not module[0].weight.requires_grad
+
+
+def test_the_loop_and_the_step_in_the_words_of_pytorch():
+    backends.load("torch")
+
+    class Custom(keras.Model):
+        def train_step(self, data):
+            x, y = data
+            self.zero_grad()
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=y_pred)
+            loss.backward()
+            weights = list(self.trainable_weights)
+            gradients = [v.value.grad for v in weights]
+            with torch.no_grad():
+                self.optimizer.apply(gradients, weights)
+            for metric in self.metrics:
+                metric.update_state(loss) if metric.name == "loss" else metric.update_state(y, y_pred)
+            return {m.name: m.result() for m in self.metrics}
+
+    def body(x):
+        return layers.Dense(1)(layers.Dense(16, activation="relu")(x))
+
+    histories, x = [], keras.Input((8,))
+    for kind in Custom, keras.Model:
+        keras.utils.set_random_seed(2)
+        model = kind(x, body(x))
+        model.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+        histories.append(model.fit(INPUTS, TARGETS, epochs=3, verbose=0).history)
+    for name, values in histories[1].items():
+        np.testing.assert_allclose(histories[0][name], values, rtol=1e-4)
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
+    optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
+    for _ in range(20):
+        model.zero_grad()
+        loss = ((model(INPUTS) - torch.from_numpy(TARGETS)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2 and len(model.state_dict()) == 4
+    backends.load("numpy")
+    with pytest.raises(AttributeError, match="zero_grad"):
+        model.zero_grad()
+    backends.load("torch")
