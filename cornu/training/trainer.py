@@ -27,6 +27,7 @@ class Training:
 
     def __init__(self):
         self.config = None
+        self.fused = False  # whether jit_compile=True was asked for, not left to the backend
         self.loss = self.metrics = self.tracker = None
         self.runners = {}
         self.trained = (None, ())  # what `layers.keeper.changes` counted when they were collected, the trainable variables
