@@ -9,6 +9,8 @@ import pytest
 
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read, none of Keras's is written
 
+os.environ.setdefault("CORNU_PYTENSOR_MODE", "quick")  # programs of PyTensor run as they are, where compiling each takes seconds
+
 from cornu import backends, scopes  # noqa: E402
 from cornu.backends import protocol  # noqa: E402
 

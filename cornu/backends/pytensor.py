@@ -43,6 +43,7 @@ ARRAY = np.ndarray
 OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
 
 globals().update({name: found for name, found in vars(pytensor_primitives).items() if name in UNARY or name in BINARY or name in PRIMITIVES})
+relu = pytensor_primitives.relu
 _state = threading.local()  # .depth: how many programs are being traced; .mode: how the outermost will be compiled
 
 
@@ -413,7 +414,15 @@ def infer(function, specs):
 # Layers in graphs of the user's
 
 
-_shared = {}  # id of a Variable -> (a weak reference to it, its shared variable)
+_shared = {}  # id of a Variable -> [a weak reference to it, its shared variable, what the last call in a graph makes of it or None]
+
+
+def _entry(variable):
+    found = _shared.get(id(variable))
+    if found is None or found[0]() is not variable:
+        value = np.array(variable.numpy()).astype(held(variable.dtype), copy=False)
+        found = _shared[id(variable)] = [weakref.ref(variable), pytensor.shared(value, name=variable.path, shape=value.shape), None]
+    return found
 
 
 def shared(variable):
@@ -421,12 +430,13 @@ def shared(variable):
 
     It begins with the Variable's value and has it for itself from then on: see `adopt`.
     """
-    found = _shared.get(id(variable))
-    if found is None or found[0]() is not variable:
-        value = np.array(variable.numpy()).astype(held(variable.dtype), copy=False)
-        made = pytensor.shared(value, name=variable.path, shape=value.shape)
-        found = _shared[id(variable)] = weakref.ref(variable), made
-    return found[1]
+    return _entry(variable)[1]
+
+
+def updates(layer):
+    """Pairs (shared variable, new value) for `pytensor.function(..., updates=)`: what the layer's last call in a graph changes, seeds and moving averages."""
+    entries = [_shared[id(variable)] for variable in layer.variables if id(variable) in _shared]
+    return [(made, new) for _, made, new in entries if new is not None]
 
 
 def adopt(layer):
@@ -439,17 +449,17 @@ def adopt(layer):
 def in_graph(layer, args, kwargs):
     """What `layer(*args, **kwargs)` gives where variables of PyTensor are among the arguments, as a tuple of one; else None.
 
-    Weights are shared variables there; what a call changes (seeds, moving averages) are their default updates.
+    Weights are shared variables there; what a call changes (seeds, moving averages) `updates` tells.
     """
     if not [x for x in tree.flatten((args, kwargs)) if isinstance(x, pt.TensorVariable)]:
         return None
     args, kwargs = tree.map_structure(lambda x: from_variable(x) if isinstance(x, pt.TensorVariable) else x, (args, kwargs))
-    with _trace():
+    with _trace(_mode()):
         if not layer.built:
             with StepScope():  # the variables must be there before they are shared
                 layer(*args, **kwargs)
         with StepScope([(v, Traced(shared(v), v.shape, v.dtype)) for v in layer.variables]) as scope:
             outputs = layer(*args, **kwargs)
     for variable in scope.changed.values():
-        shared(variable).default_update = pinned(scope.state_mapping[id(variable)].variable, variable).variable
+        _entry(variable)[2] = pinned(scope.state_mapping[id(variable)].variable, variable).variable
     return (tree.map_structure(lambda x: x.variable if isinstance(x, Traced) else x, outputs),)

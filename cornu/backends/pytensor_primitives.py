@@ -7,10 +7,11 @@ import math
 import numpy as np
 from pytensor import tensor as pt
 
+from cornu import shapes
 from cornu.backends import pytensor_nodes as nodes
 from cornu.backends import spec
 from cornu.backends.numpy_tape import lifted
-from cornu.backends.pytensor_symbols import Traced, counts, held, key_of, known, lift, pinned, primitive, size_of, traces
+from cornu.backends.pytensor_symbols import Traced, counts, held, key_of, known, lift, pinned, primitive, size_of, traces, type_of
 
 # Elementwise
 
@@ -77,8 +78,6 @@ for _name, _build in {
     "floor_divide": _floor_divide,
     "mod": pt.mod,
     "power": pt.pow,
-    "maximum": pt.maximum,
-    "minimum": pt.minimum,
     "arctan2": pt.arctan2,
     "equal": pt.eq,
     "not_equal": pt.neq,
@@ -110,6 +109,34 @@ def cast(x, dtype):
     if variable.dtype.startswith("complex") and not kept.startswith("complex"):
         variable = pt.real(variable) if kept != "bool" else pt.neq(variable, 0)
     return pt.neq(variable, 0) if kept == "bool" and variable.dtype != "bool" else pt.cast(variable, kept)
+
+
+def _winner(name, function, beats):
+    def build(x, y):
+        y = y if isinstance(y, Traced) else lift(np.asarray(y).astype(type_of(x.dtype)))
+        if not held(x.dtype).startswith("float"):
+            return function(x.variable, y.variable)
+        shape = shapes.broadcast(x.shape, y.shape, op=name)
+        x, y = broadcast_to(x, shape).variable, broadcast_to(y, shape).variable
+        half = pt.constant(0.5, dtype=x.dtype)
+        share = lambda a, b, g: g * half * (pt.cast(beats(a, b), g.dtype) + pt.cast(pt.invert(beats(b, a)), g.dtype))
+        return nodes.custom([function(x, y)], [x, y], lambda gradients: [share(x, y, gradients[0]), share(y, x, gradients[0])])[0]
+
+    build.__doc__ = "Of two that are equal each gets half the gradient."
+    globals()[name] = primitive(build, name)
+
+
+_winner("maximum", pt.maximum, pt.gt)
+_winner("minimum", pt.minimum, pt.lt)
+
+
+def _relu(x):
+    x = x.variable
+    found = pt.maximum(x, pt.constant(0, dtype=x.dtype))
+    return nodes.custom([found], [x], lambda gradients: [gradients[0] * pt.cast(pt.gt(x, 0), x.dtype)])[0] if x.dtype.startswith("float") else found
+
+
+relu = primitive(_relu, "relu", lambda x: x)  # without the half of the gradient that `maximum(x, 0)` has at 0, where it is nothing elsewhere too
 
 
 # Making
@@ -151,17 +178,28 @@ _reduction("all", lambda x, axes, keepdims: pt.all(x, axes, keepdims=keepdims))
 
 
 def _extreme(name, function):
+    """Those that are equal share the gradient alike."""
+
     def build(x, axes, keepdims):
         if not axes:
             return x.variable
-        variable = pt.cast(x.variable, "uint8") if x.dtype == "bool" else x.variable
-        return function(variable, tuple(axes), keepdims=keepdims)
+        axes, x = tuple(axes), x.variable
+        found = function(pt.cast(x, "uint8") if x.dtype == "bool" else x, axes, keepdims=keepdims)
+        if not x.dtype.startswith("float"):
+            return found
+
+        def pulled(gradients):
+            back = (lambda y: y) if keepdims else (lambda y: pt.expand_dims(y, axes))
+            best = pt.cast(pt.eq(x, back(found)), x.dtype)
+            return [best * (back(gradients[0]) / pt.sum(best, axes, dtype=x.dtype, acc_dtype=x.dtype, keepdims=True))]
+
+        return nodes.custom([found], [x], pulled)[0]
 
     globals()[name] = primitive(build, name)
 
 
 _extreme("max", pt.max)
-_extreme("min", lambda x, axes, keepdims: pt.min(x, axes, keepdims=keepdims))
+_extreme("min", pt.min)
 
 
 @primitive
