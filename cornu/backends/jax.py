@@ -434,8 +434,8 @@ def joined(function, elementwise):
             made[key] = jax.jit(lambda values, traced: function(*values, **traced, **fixed))
         if not flat:
             return made[key](list(values), traced)
-        found = made[key]([x.reshape(-1) for x in values], traced)
-        return jax.tree.map(lambda x: x.reshape(values[0].shape), found)
+        found = made[key]([lax.reshape(x, (x.size,)) for x in values], traced)
+        return jax.tree.map(lambda x: lax.reshape(x, values[0].shape), found)
 
     return call
 
