@@ -175,7 +175,20 @@ def kind_of_items(x):
         return dtypes.result(*{kind(item) for item in x})
     if isinstance(x, (list, tuple)):
         return settings.floatx()
-    raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {type(x).__name__}: {str(x)[:80]}")
+    raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {_shown(x)}")
+
+
+_DENSE = {"RaggedTensor": "x.to_tensor()", "SparseTensor": "tf.sparse.to_dense(x)"}
+
+
+def densely(x):
+    """The advice for a tensor of TensorFlow that is ragged or sparse; "" for anything else."""
+    kind = type(x).__name__.removesuffix("Value")
+    return f" Ragged and sparse tensors are not computed with; make it dense first: {_DENSE[kind]}." if kind in _DENSE else ""
+
+
+def _shown(x):
+    return f"a {type(x).__name__} of shape {tuple(x.shape)}.{densely(x)}" if densely(x) else f"{type(x).__name__}: {str(x)[:80]}"
 
 
 def is_tensor(x):
@@ -202,7 +215,7 @@ def array(x, dtype=None):
         elif type(x) in _SCALARS:
             dtype = dtype or dtypes.result(_SCALARS[type(x)])
         elif isinstance(x, str) or not (hasattr(x, "__array__") or hasattr(x, "__dlpack__") or hasattr(x, "__len__") or hasattr(x, "__float__")):
-            raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {type(x).__name__}: {str(x)[:80]}")
+            raise TypeError(f"Wanted a tensor, an array, a number or a list of numbers; got {_shown(x)}")
         else:
             x = _foreign(x)
     return backend.array(x, canonical(dtype) if dtype else None)

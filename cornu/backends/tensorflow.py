@@ -17,14 +17,16 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it says when it starts is no warning; errors still show
 
 import tensorflow as tf
+from tensorflow.python.autograph.core import config
 from tensorflow.python.eager import record  # no public name tells whether a tape is on, or that a variable was read
 from tensorflow.python.eager.tape import variable_accessed
 
-from cornu import scopes, tree
+from cornu import scopes, shapes, tree
 from cornu.backends import memory, stepwise
 from cornu.shapes import UNKNOWN, Spec
 
 memory.keep()
+config.CONVERSION_RULES = (config.DoNotConvert("cornu"), *config.CONVERSION_RULES)  # AutoGraph leaves our functions as they are
 
 NAME = "tensorflow"
 WIDE = True
@@ -315,7 +317,7 @@ transpose, broadcast_to, flip, concatenate = tf.transpose, tf.broadcast_to, tf.r
 
 
 def reshape(x, shape):
-    return tf.reshape(x, tuple(shape))
+    return tf.reshape(x, [-1 if n == None else n for n in shape])  # noqa: E711  an unknown size equals None
 
 
 def pad(x, widths, value):
@@ -900,6 +902,43 @@ class _Program:
 def _any_op(graph, pattern):
     nodes = itertools.chain(graph.node, *(function.node_def for function in graph.library.function))
     return builtins.any(pattern.search(node.op) for node in nodes)
+
+
+def in_graph(layer, args, kwargs):
+    """What `layer(*args, **kwargs)` gives, as a tuple of one, where tensors of a user's graph (`tf.data`'s, for instance) have unknown sizes; else None.
+
+    Layers that need the sizes run eagerly when the graph does.
+    """
+    leaves = tree.flatten((args, kwargs))
+    places = [i for i, x in enumerate(leaves) if isinstance(x, tf.Tensor) and not x.shape.is_fully_defined()]
+    if not places or scopes.innermost("_Opened") is not None:
+        return None
+    try:
+        with _Opened():
+            return (layer(*args, **kwargs),)
+    except (shapes.NeedsEngine, TypeError, ValueError):
+        specs = list(leaves)
+        for i in places:
+            specs[i] = Spec(leaves[i].shape, dtype(leaves[i]))
+        a, k = tree.pack_sequence_as((args, kwargs), specs)
+        found = layer.compute_output_spec(*a, **k)
+
+    def run(*tensors):
+        filled = list(leaves)
+        for i, x in zip(places, tensors, strict=True):
+            filled[i] = x
+        a, k = tree.pack_sequence_as((args, kwargs), filled)
+        return _flat(layer(*a, **k))
+
+    specs = tree.flatten(found)
+    outputs = tf.py_function(run, [leaves[i] for i in places], [DTYPES[spec.dtype] for spec in specs])
+    for x, spec in zip(outputs, specs, strict=True):
+        x.set_shape([None if n is UNKNOWN else n for n in spec.shape])
+    return (tree.pack_sequence_as(found, outputs),)
+
+
+class _Opened(scopes.Scope):
+    """The call of a layer on tensors of unknown sizes."""
 
 
 def joined(function, elementwise):

@@ -44,7 +44,7 @@ def to_array(x, name="x"):
         except ValueError:
             raise ValueError(_ragged(name, x)) from None
     elif not is_array_like(x):
-        raise ValueError(f"{name}: data of type {type(x).__name__} is not understood. Wanted {ACCEPTED}.")
+        raise ValueError(f"{name}: data of type {type(x).__name__} is not understood.{backends.densely(x) or f' Wanted {ACCEPTED}.'}")
     elif hasattr(x, "tocsr"):
         array = x.toarray()
     elif hasattr(x, "to_numpy"):
