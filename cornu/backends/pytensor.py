@@ -31,7 +31,22 @@ from cornu.backends import pytensor_primitives, spec, stepwise
 from cornu.backends.numpy_tape import Quiet, lifted
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 from cornu.backends.pytensor_primitives import add, cast, concatenate, full, getitem, multiply, reshape, transpose
-from cornu.backends.pytensor_symbols import HELD, QUICK, Traced, counts, fresh, from_variable, function_of, held, key_of, lift, pinned, symbol, traces, type_of
+from cornu.backends.pytensor_symbols import (
+    HELD_TYPES,
+    QUICK,
+    Traced,
+    counts,
+    fresh,
+    from_variable,
+    function_of,
+    held,
+    key_of,
+    lift,
+    pinned,
+    symbol,
+    traces,
+    type_of,
+)
 from cornu.scopes import StepScope
 
 NAME = "pytensor"
@@ -356,8 +371,8 @@ def _call(program, leaves):
 
 def _ready(x):
     """An array as programs want it: in the held type, one piece of memory that could be written to, since numba compiles anew for others."""
-    if x.dtype.name in HELD:
-        return x.astype(held(x.dtype.name))
+    if x.dtype in HELD_TYPES:
+        return x.astype("float32")
     return x if x.flags.carray else np.array(x, order="C")
 
 
@@ -367,6 +382,7 @@ def _run(function, leaves):
 
 
 def compile(function, donate=()):
+    """What is donated is not written to: measured, that saves nothing here."""
     programs = collections.OrderedDict()
 
     @functools.wraps(function)

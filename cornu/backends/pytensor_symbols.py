@@ -5,6 +5,7 @@ import functools
 import itertools
 import math
 
+import ml_dtypes
 import numpy as np
 import pytensor
 from pytensor import tensor as pt
@@ -17,6 +18,7 @@ from cornu.backends.numpy_tape import Quiet
 
 QUICK = Mode(VMLinker(use_cloop=False, c_thunks=False), None)  # what runs a graph as it is, node by node
 HELD = {name: "float32" for name in ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")}  # a type that is computed in another
+HELD_TYPES = frozenset(np.dtype(getattr(ml_dtypes, name, name)) for name in HELD)  # names of types are slow to make
 type_of = functools.cache(np.dtype)  # from a name, which NumPy parses anew each time
 
 
@@ -306,7 +308,7 @@ def _at_once(name, build, args):
             _programs.popitem(last=False)
     run, labels, several = program
     with Quiet():
-        found = run(*(x.astype(held(x.dtype.name)) if x.dtype.name in HELD else np.asarray(x) for x in _arrays(args)))
+        found = run(*(x.astype("float32") if x.dtype in HELD_TYPES else np.asarray(x) for x in _arrays(args)))
         found = [np.asarray(x, label) for x, label in zip(found, labels, strict=True)]
     return tuple(found) if several else found[0]
 
