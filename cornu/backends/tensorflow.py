@@ -844,7 +844,8 @@ def compile(function, donate=(), whole=None):
     """A graph for each form, shape and type of the arguments.
 
     Args:
-        whole: whether XLA makes one program of it; None where it is faster: loops and elementwise work, not what oneDNN has kernels for.
+        whole: whether XLA makes one program of it; None where that pays: in training, which donates, for the first shapes, where oneDNN has no kernels
+            that are faster.
     """
     programs = {}
 
@@ -854,7 +855,7 @@ def compile(function, donate=(), whole=None):
         key = tuple((x.dtype, x.shape) if type(x) is ARRAY else x for x in leaves)
         program = programs.get(key)
         if program is None:
-            program = programs[key] = _Program(function, args, leaves, whole)
+            program = programs[key] = _Program(function, args, leaves, whole, bool(donate) and HOST and len(programs) < _MOST)
         return program([x for x in leaves if type(x) is ARRAY])
 
     return call
@@ -862,30 +863,30 @@ def compile(function, donate=(), whole=None):
 
 compile_whole = functools.partial(compile, whole=True)
 
+_MOST = 4  # shapes of one function that XLA compiles unasked, each for a second or more
 _OF_ONEDNN = re.compile("Conv|MaxPool|BatchMatMul|Einsum")  # where its kernels are faster on a CPU than XLA's
 
 
 class _Program:
     """`function` as a graph, called with the tensors among its leaves."""
 
-    def __init__(self, function, args, leaves, whole):
+    def __init__(self, function, args, leaves, whole, pays):
         places = [i for i, x in enumerate(leaves) if isinstance(x, tf.Tensor)]
-        form = None
+        specs = [tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places]
+        rest, shape, form = [None if isinstance(x, tf.Tensor) else x for x in leaves], tree.map_structure(lambda _: 0, args), None
 
         def run(*tensors):
             nonlocal form
-            filled = list(leaves)
+            filled = list(rest)
             for i, x in zip(places, tensors, strict=True):
                 filled[i] = x
-            out = function(*tree.pack_sequence_as(args, filled))
+            out = function(*tree.pack_sequence_as(shape, filled))
             form = tree.map_structure(lambda x: None if x is None else 0, out)
             return _flat(out)
 
-        specs = [tf.TensorSpec(leaves[i].shape, leaves[i].dtype) for i in places]
         plain = self.run = tf.function(run, autograph=False).get_concrete_function(*specs)
         self.form, self.plain = form, None
-        graph = plain.graph.as_graph_def()
-        if whole or (whole is None and HOST and not _any_op(graph, _OF_ONEDNN)):
+        if whole or (pays and not _any_op(plain.graph.as_graph_def(), _OF_ONEDNN)):
             self.run = tf.function(run, autograph=False, jit_compile=True).get_concrete_function(*specs)
             self.plain = None if whole else plain  # in its place where XLA lacks an op
 
