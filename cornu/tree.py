@@ -18,7 +18,7 @@ def _rebuild(like, items):
     kind = type(like)
     if kind is tuple or kind is list:
         return kind(items)
-    if isinstance(like, Mapping):
+    if kind is dict or isinstance(like, Mapping):
         pairs = dict(zip(like, items))
         try:
             return type(like)(pairs) if type(like) is not dict else pairs
@@ -30,6 +30,8 @@ def _rebuild(like, items):
 
 
 def _children(structure):
+    if type(structure) is tuple or type(structure) is list:
+        return structure
     return list(structure.values()) if isinstance(structure, Mapping) else list(structure)
 
 
@@ -84,7 +86,7 @@ def map_structure(func, *structures, none_is_leaf=True):
         return type(first)([map_structure(func, item, none_is_leaf=none_is_leaf) for item in first])
     for other in structures[1:]:
         _same_level(first, other)
-    if isinstance(first, Mapping):
+    if type(first) is dict or isinstance(first, Mapping):
         columns = [[s[key] for s in structures] for key in first]
     else:
         columns = zip(*structures)

@@ -61,6 +61,7 @@ _NAMES = """bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float8_e4m3fn
 DTYPES = {name: getattr(torch, name) for name in _NAMES}
 _NAME = {dtype: name for name, dtype in DTYPES.items()}
 _HOLDERS = {torch.bfloat16: np.uint16, torch.float8_e4m3fn: np.uint8, torch.float8_e5m2: np.uint8}  # what NumPy holds the bits of the types of ml_dtypes in
+_KEPT = {}  # NumPy's type -> PyTorch's, for those that it takes as they are
 _WIDER = {  # a type that PyTorch hardly computes in -> the type to compute in
     torch.uint16: torch.int32,
     torch.uint32: torch.int64,
@@ -94,13 +95,16 @@ def array(x, dtype=None):
 def share(x):
     """A tensor over the memory of the NumPy array `x` where that can be."""
     x = np.asarray(x)
-    if x.dtype.kind in "USO":
-        raise TypeError(f"The torch backend has no tensors of text or objects; got an array of {x.dtype}.")
-    if not x.flags.writeable or builtins.any(step < 0 for step in x.strides) or not x.dtype.isnative:
+    kept = _KEPT.get(x.dtype)
+    if kept is None:
+        if x.dtype.kind in "USO":
+            raise TypeError(f"The torch backend has no tensors of text or objects; got an array of {x.dtype}.")
         x = x.astype(x.dtype.newbyteorder("="))
-    kept = DTYPES[x.dtype.name]
+        kept = _KEPT[x.dtype] = DTYPES[x.dtype.name]
+    if not x.flags.writeable or builtins.any(step < 0 for step in x.strides):
+        x = x.copy()
     held = torch.from_numpy(x.view(_HOLDERS[kept])).view(kept) if kept in _HOLDERS else torch.from_numpy(x)
-    return held.to(_device)
+    return held if HOST and _device.type == "cpu" else held.to(_device)
 
 
 def is_array(x):
@@ -680,6 +684,12 @@ recurrent = torch_recurrent.recurrent
 trained, put, layer_attribute, is_module, call_module = (
     torch_modules.trained, torch_modules.put, torch_modules.layer_attribute, torch_modules.is_module, torch_modules.call_module,
 )  # fmt: skip
+
+
+def program(function, arguments, compiled=True):
+    from cornu.backends import torch_programs  # torch.compile takes seconds to import
+
+    return torch_programs.program(compile(function), arguments, compiled)
 
 
 def recurrent_refusal(kind, dtype):

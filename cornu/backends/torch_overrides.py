@@ -260,18 +260,21 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         return NotImplemented
     if target.ndim == output.ndim - 1:
         target = target.unsqueeze(-1)
-    classes = output.shape[-1]
-    if target.shape != (*output.shape[:-1], 1) or not classes:
+    if target.shape != (*output.shape[:-1], 1) or not output.shape[-1]:
         return NotImplemented
-    target = target.long()
-    inside = (target >= 0) & (target < classes)
-    place = target.clamp(0, classes - 1)
-    if from_logits:
-        found = torch.log_softmax(output, -1).gather(-1, place)
-    else:
-        epsilon = settings.epsilon()
-        found = (output.gather(-1, place) / output.sum(-1, keepdim=True)).clamp(epsilon, 1.0 - epsilon).log()
-    return torch.where(inside, found, 0.0).neg().squeeze(-1)
+    place, inside = target.long(), None
+    if output.device.type != "cpu" or torch.compiler.is_compiling():  # there a class out of range is not told
+        inside = (place >= 0) & (place < output.shape[-1])
+        place = place.clamp(0, output.shape[-1] - 1)
+    try:
+        if from_logits:
+            found = torch.log_softmax(output, -1).gather(-1, place)
+        else:
+            epsilon = settings.epsilon()
+            found = output.gather(-1, place).div(output.sum(-1, keepdim=True)).clamp(epsilon, 1.0 - epsilon).log()
+    except RuntimeError:
+        return NotImplemented
+    return (found if inside is None else torch.where(inside, found, 0.0)).neg().squeeze(-1)
 
 
 # Random bits
@@ -280,7 +283,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 @functools.lru_cache(16)
 def _places(count):
     """The number of each place times the golden ratio, as the hash takes it."""
-    return torch.arange(count, dtype=torch.int64).mul_(0x9E3779B9).to(torch.int32)
+    return np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9)
 
 
 def _mixed(x, shift, factor):
@@ -289,14 +292,7 @@ def _mixed(x, shift, factor):
     return x * factor & 0xFFFFFFFF
 
 
-def _mix_(x, shift, mask, factor, spare):
-    """The same in place, on int32, whose shift copies the sign: `mask` takes the copies away."""
-    torch.bitwise_right_shift(x, shift, out=spare).bitwise_and_(mask)
-    return x.bitwise_xor_(spare).mul_(factor)
-
-
 _FIRST, _SECOND = 0x21F0AAAD, 0x735A2D97
-_SIGNED = tuple(int(np.uint32(n).astype(np.int32)) for n in (_FIRST, _SECOND))
 
 
 def _hash(x):
@@ -307,7 +303,7 @@ def _hash(x):
 def _can_hash(key, count):
     """Whether the key can be read here and now, and the bits be counted with 32-bit numbers in memory that is there for it."""
     return (
-        type(key) is torch.Tensor
+        type(key) in (torch.Tensor, torch.nn.Parameter)
         and key.device.type == "cpu"
         and type(count) is int
         and count <= 2**24
@@ -316,34 +312,42 @@ def _can_hash(key, count):
     )
 
 
+_AT_ONCE = 2**16  # numbers that stay in the cache from one pass to the next
+
+
 def _bits(key, count):
-    """The bits of `random_bits` as int32, one after the other."""
+    """The bits of `random_bits` as an array of NumPy, which takes a third of PyTorch's time to begin a pass."""
     seed, counter = key.view(torch.int32).tolist()
     first = _hash((seed + 0x9E3779B9) & 0xFFFFFFFF)
     second = _hash(first ^ ((counter + 1) * 0x9E3779B9 & 0xFFFFFFFF))
-    first, second = (n - 2**32 if n >= 2**31 else n for n in (first, second))
-    with torch.no_grad():
-        x = _places(count) + first
-        spare = torch.empty_like(x)
-        _mix_(x, 16, 0xFFFF, _SIGNED[0], spare).bitwise_xor_(second)
-        _mix_(x, 15, 0x1FFFF, _SIGNED[1], spare)
-        torch.bitwise_right_shift(x, 15, out=spare).bitwise_and_(0x1FFFF)
-        return x.bitwise_xor_(spare)
+    out, places = np.empty(count, np.uint32), _places(min(count, _AT_ONCE))
+    spare = np.empty_like(places)
+    for start in range(0, count, _AT_ONCE):
+        x = out[start : start + _AT_ONCE]
+        begin = np.uint32((first + start * 0x9E3779B9) & 0xFFFFFFFF)
+        np.add(places[: len(x)], begin, out=x)
+        part = spare[: len(x)]
+        x ^= np.right_shift(x, 16, out=part)
+        x *= np.uint32(_FIRST)
+        x ^= np.uint32(second)
+        x ^= np.right_shift(x, 15, out=part)
+        x *= np.uint32(_SECOND)
+        x ^= np.right_shift(x, 15, out=part)
+    return out
 
 
 def random_bits(key, shape):
-    """The bits of the body with a third of its passes. The key is read on the host."""
-    if not isinstance(shape, (list, tuple)) or not _can_hash(key, count := math.prod(shape)) or key.dtype is not torch.uint32:
+    """The bits of the body. The key is read on the host."""
+    if type(key) is not torch.Tensor or key.dtype is not torch.uint32 or not isinstance(shape, (list, tuple)):
         return NotImplemented
-    return _bits(key, count).view(torch.uint32).reshape(shape)
+    count = math.prod(shape)
+    return torch.from_numpy(_bits(key, count)).reshape(shape) if _can_hash(key, count) else NotImplemented
 
 
 def dropout(inputs, rate, noise_shape=None, seed=None):
-    """The choice of the body, where `seed` is a SeedGenerator."""
+    """The choice of the body, where `seed` is a SeedGenerator. What is dropped is multiplied by 0, so that infinities become NaN."""
     x = inputs
     if x.dtype not in FLOATS or noise_shape is not None or not 0 < rate < 1 or not hasattr(seed, "next") or not _can_hash(x, x.numel()):
         return NotImplemented
-    with torch.no_grad():
-        bits = _bits(seed.next(), x.numel()).bitwise_xor_(-(2**31))  # so that they compare as numbers without a sign do
-        dropped = torch.ge(bits, round((1 - rate) * 2**32) - 2**31).reshape(x.shape)
-    return (x * (1 / (1 - rate))).masked_fill(dropped, 0.0)
+    keep = _bits(seed.next(), x.numel()) < np.uint32(round((1 - rate) * 2**32))
+    return x * torch.from_numpy(np.multiply(keep, np.float32(1 / (1 - rate)))).to(x.dtype).reshape(x.shape)

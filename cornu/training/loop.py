@@ -207,6 +207,7 @@ class Runner:
         self.direct = not self.compiles and getattr(self.backend, "DIRECT", False)
         function = self.step.directly if self.direct else self.step
         self.plain = function if self.backend.COMPILES or (self.direct and self.step.own is not None) else self.backend.compile(function)
+        self.asked = self.direct and not model.run_eagerly and model._training.asked and hasattr(self.backend, "program")
         self.values = None
         self.fresh = False  # whether the metrics begin anew with the next dispatch
         self._forget()
@@ -266,9 +267,8 @@ class Runner:
             )
         if self.direct:
             batch = tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False)
-            output = self.plain(batch, self.fresh and self.mode != "predict", False)
-            self.fresh = False
-            return output
+            fresh, self.fresh = self.fresh and self.mode != "predict", False
+            return self._by_program(batch, fresh) if self.asked else self.plain(batch, fresh, False)
         while True:
             values = self.load() if self.values is None else self.values
             try:
@@ -296,6 +296,33 @@ class Runner:
                 self.values, self.fresh = values, False
             elif changed:  # nothing is kept between the batches of `predict`, so that threads may share a model
                 self._put([self.step.variables[i] for i in changed], [values[i] for i in changed])
+            return output
+
+    def _by_program(self, batch, fresh):
+        """One step by a program that was asked for on a backend that has none by default."""
+        if fresh:
+            self.model.reset_metrics()
+        step = self.step
+
+        def function(values, leaves):
+            news, output = step(values, tree.pack_sequence_as(batch, leaves), False)
+            return [news[i] for i in step.touched], output
+
+        leaves = tree.flatten(batch)
+        key = repr([(getattr(leaf, "shape", None), getattr(leaf, "dtype", None)) for leaf in leaves])
+        while True:
+            values = [variable._raw() for variable in step.variables]
+            try:
+                if key not in self.programs:
+                    self.programs[key] = self.backend.program(function, (values, leaves)), list(step.touched)
+                program, touched = self.programs[key]
+                news, output = program(values, leaves)
+            except Unforeseen as found:
+                step.adopt(found.variables)
+                self.programs = {}
+                continue
+            for i, value in zip(touched, news, strict=True):
+                step.variables[i].assign(value)
             return output
 
     def _adopt(self, variables, values):

@@ -30,6 +30,7 @@ class Training:
         self.fused = False  # whether jit_compile=True was asked for, not left to the backend
         self.loss = self.metrics = self.tracker = None
         self.runners = {}
+        self.asked = False  # whether jit_compile=True was written, and not left at "auto"
         self.trained = (None, ())  # what `layers.keeper.changes` counted when they were collected, the trainable variables
 
     def __getstate__(self):
@@ -76,7 +77,8 @@ class Trainer:
             weighted_metrics: as `metrics`; these use `sample_weight`.
             run_eagerly: whether steps run line by line, as Python does, for finding faults.
             steps_per_execution: batches between two calls of callbacks' batch hooks, at least 1.
-            jit_compile: whether steps are compiled; "auto" compiles wherever the backend can. False runs each op by itself, as `run_eagerly` does.
+            jit_compile: whether steps are compiled; "auto" compiles wherever the backend does so by default (all but PyTorch, where
+                True compiles by `torch.compile`, which takes a while). False runs each op by itself, as `run_eagerly` does.
             auto_scale_loss: whether the optimizer scales losses of a model in mixed_float16.
 
         Raises:
@@ -93,6 +95,7 @@ class Trainer:
         training.loss = CompiledLoss(loss, loss_weights) if loss is not None else None
         training.metrics = CompiledMetrics(metrics, weighted_metrics) if metrics is not None or weighted_metrics is not None else None
         training.tracker = _mean("loss")
+        training.asked = jit_compile is True
         training.config = {
             "optimizer": optimizer,
             "loss": loss,

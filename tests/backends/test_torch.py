@@ -414,3 +414,63 @@ def test_the_loop_and_the_step_in_the_words_of_pytorch():
     with pytest.raises(AttributeError, match="zero_grad"):
         model.zero_grad()
     backends.load("torch")
+
+
+# Programs
+
+IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), "float32")
+DARK = (IMAGES.mean((1, 2, 3)) > 0.5).astype("int32")
+
+
+def histories_of(jit_compile, epochs=2):
+    keras.utils.set_random_seed(1)
+    x = keras.Input((6, 6, 1))
+    y = layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(x))
+    y = layers.Dropout(0.3)(layers.Flatten()(layers.MaxPooling2D(2)(y)))
+    model = keras.Model(x, layers.Dense(2, activation="softmax")(y))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit_compile)
+    history = model.fit(IMAGES, DARK, batch_size=16, epochs=epochs, verbose=0, validation_data=(IMAGES, DARK)).history
+    return history, model.predict(IMAGES[:3], verbose=0)
+
+
+def test_a_recorded_step_is_the_step(monkeypatch):
+    """The graph that torch.compile gets, dropout, moving averages and the last short batch included."""
+    from cornu.backends import torch_programs
+
+    backends.load("torch")
+    monkeypatch.setattr(backend, "program", lambda function, arguments: torch_programs.program(backend.compile(function), arguments, compiled=False))
+    (history, found), (wanted, right) = histories_of(True), histories_of("auto")
+    for name, values in wanted.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(found, right, rtol=1e-4)
+
+
+def test_what_is_no_program_says_so():
+    backends.load("torch")
+
+    class Deciding(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x) if float(ops.sum(x)) > 0 else -self.dense(x)
+
+    model = Deciding()
+    model.compile("sgd", "mse", jit_compile=True)
+    with pytest.raises(ValueError, match="jit_compile=True: the step asks for the values of tensors"):
+        model.fit(INPUTS, TARGETS, verbose=0)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(INPUTS, TARGETS, verbose=0).history["loss"][0])
+
+
+@pytest.mark.slow
+def test_steps_by_torch_compile():
+    backends.load("torch")
+    outcomes = []
+    for jit_compile in True, "auto":
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((8,)), layers.Dense(4, activation="gelu"), layers.Dropout(0.2), layers.Dense(1)])
+        model.compile("adam", "mse", jit_compile=jit_compile)
+        outcomes.append(model.fit(INPUTS, TARGETS, epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(*outcomes, rtol=1e-4)
