@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from cornu import scopes, settings, tree
-from cornu.backends import jax_convolution, jax_products, memory, programs
+from cornu.backends import jax_convolution, jax_normalization, jax_products, jax_recurrent, memory, programs
 from cornu.shapes import UNKNOWN, Spec
 
 memory.keep()
@@ -406,6 +406,14 @@ def jvp(function, primals, tangents, has_aux):
 
 def remat(function, arguments):
     return jax.checkpoint(function)(*arguments)
+
+
+# What the engine has in a form of its own
+
+relu = jax.nn.relu  # its gradient at 0 is 0, that of a maximum one half
+if CPU:
+    moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
+    recurrent, recurrent_refusal = jax_recurrent.recurrent, jax_recurrent.refusal
 
 
 # Gradients and compiling

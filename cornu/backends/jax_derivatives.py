@@ -29,7 +29,7 @@ def with_gradient(function, forward, backward):
         out, kept = forward(*arguments)
         given, structure = jax.tree.flatten((arguments, kept, changes))
         leaves, form = jax.tree.flatten(out)
-        rule = _Rule(function, backward, structure, form, len(given) - len(changes), 0)
+        rule = _Rule(function, backward, structure, form, len(given) - len(jax.tree.leaves(changes)), ())
         return out, jax.tree.unflatten(form, _change.bind(*given, rule=rule)) if leaves else out
 
     return outer
@@ -47,7 +47,7 @@ class _Rule:
     """
 
     def __init__(self, function, backward, inputs, outputs, count, mapped):
-        self.parts = function, backward, inputs, outputs, count, mapped or ()
+        self.parts = function, backward, inputs, outputs, count, mapped
 
     def __eq__(self, other):
         return type(other) is _Rule and self.parts == other.parts
@@ -74,7 +74,7 @@ class _Rule:
 
         def one(fixed, gradient):
             _, kept, _ = jax.tree.unflatten(inputs, (*fixed, *[None] * (total - count)))
-            return list(backward(kept, jax.tree.unflatten(outputs, gradient)))
+            return jax.tree.leaves(backward(kept, jax.tree.unflatten(outputs, gradient)))
 
         for axes in mapped:
             one = jax.vmap(one, (list(axes[:count]), 0))

@@ -1,0 +1,119 @@
+"""Moments, layer normalization and softmax with gradients in few passes over memory: overrides of ops on a CPU.
+
+For arguments that they do not serve they give `NotImplemented`, and the written-once bodies run.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from cornu import settings
+from cornu.backends.jax_derivatives import with_gradient
+
+_apart = lax.optimization_barrier  # a sum is fast alone; fused with what surrounds it, it takes several times as long
+_FULL = ("float32", "float64")
+
+
+def _axes(axis, rank):
+    """Sorted axes; None where they are not given as whole numbers in range."""
+    given = range(rank) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    if not all(type(a) is int and -rank <= a < rank for a in given):
+        return None
+    found = tuple(sorted({a % rank for a in given}))
+    return found if len(found) == len(given) else None
+
+
+# Moments
+
+
+def moments(x, axes, keepdims=False, synchronized=False):
+    axes = _axes(axes, x.ndim) if x.dtype.name in _FULL and x.size else None
+    return _moments(axes, bool(keepdims))(x) if axes else NotImplemented
+
+
+@functools.cache
+def _moments(axes, keepdims):
+    def function(x):
+        centre = jnp.mean(x, axes, keepdims=True)
+        variance = jnp.mean(jnp.square(x - centre), axes, keepdims=keepdims)
+        return [centre if keepdims else jnp.squeeze(centre, axes), variance]
+
+    def forward(x):
+        out = function(x)
+        return out, (x, out[0])
+
+    def backward(kept, gradients):  # that of the variance by the mean is 0
+        x, *numbers = kept[0], kept[1], *gradients
+        centre, by_centre, by_variance = numbers if keepdims else [jnp.expand_dims(y, axes) for y in numbers]
+        count = math.prod(x.shape[a] for a in axes)
+        return ((x - centre) * (by_variance * (2 / count)) + by_centre / count,)
+
+    return with_gradient(function, forward, backward)
+
+
+# Layer normalization
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    given = [_value(w) for w in (gamma, beta)]
+    if kwargs or x.dtype.name not in _FULL or not x.size or _axes(axis, x.ndim) != (x.ndim - 1,):
+        return NotImplemented
+    if not all(w is None or (isinstance(w, jax.Array) and w.dtype == x.dtype and w.shape == x.shape[-1:]) for w in given):
+        return NotImplemented
+    gamma, beta = (jnp.full(x.shape[-1:], value, x.dtype) if w is None else w for w, value in zip(given, (1, 0), strict=True))
+    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon))(x, gamma, beta)
+
+
+def _value(weight):
+    """What a Variable holds; anything else as it is."""
+    return weight._cornu_value() if hasattr(weight, "_cornu_value") else weight
+
+
+@functools.cache
+def _layer_normalization(epsilon):
+    def factors(x):
+        centre = jnp.mean(x, -1, keepdims=True)
+        return centre, lax.rsqrt(jnp.mean(jnp.square(x - centre), -1, keepdims=True) + epsilon)
+
+    def function(x, gamma, beta):
+        centre, factor = factors(x)
+        return (x - centre) * factor * gamma + beta
+
+    def forward(x, gamma, beta):
+        centre, factor = map(_apart, factors(x))
+        return (x - centre) * factor * gamma + beta, (x, centre, factor, gamma)
+
+    def backward(kept, gradient):
+        x, centre, factor, gamma = kept
+        rows = tuple(range(x.ndim - 1))
+        normal = (x - centre) * factor
+        product = _apart(gradient * normal)
+        weights = gamma / x.shape[-1]  # the two means are products of a matrix and a vector
+        by_centre, by_factor = (_apart(jnp.matmul(y, weights))[..., None] for y in (gradient, product))
+        return factor * (gradient * gamma - by_centre - normal * by_factor), product.sum(rows), gradient.sum(rows)
+
+    return with_gradient(function, forward, backward)
+
+
+# Softmax
+
+
+def softmax(x, axis=-1):
+    axes = _axes(axis, x.ndim) if jnp.issubdtype(x.dtype, jnp.floating) and x.size else None
+    return _softmax(axes)(x) if axes else NotImplemented
+
+
+@functools.cache
+def _softmax(axes):
+    def function(x):
+        out = jnp.exp(x - lax.stop_gradient(jnp.max(x, axes, keepdims=True)))
+        return out / jnp.sum(out, axes, keepdims=True, dtype=x.dtype)
+
+    def backward(out, gradient):
+        product = gradient * out
+        return (product - out * jnp.sum(product, axes, keepdims=True, dtype=out.dtype),)
+
+    return with_gradient(function, lambda x: (lambda out: (out, out))(function(x)), backward)

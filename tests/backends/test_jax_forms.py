@@ -1,0 +1,195 @@
+"""Forms that the JAX backend has on a CPU for recurrent layers, normalizations and softmax, against the written-once ones in every transformation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cornu import backends, layers, ops
+from cornu.backends import jax as backend
+from cornu.backends import jax_normalization
+from cornu.backends.jax_derivatives import with_gradient
+from cornu.ops.dispatch import BODIES
+from cornu.scopes import StatelessScope
+
+
+@pytest.fixture(autouse=True)
+def on_jax():
+    before = backends.name()
+    backends.load("jax")
+    yield
+    backends.load(before)
+
+
+def numbers(*shape, seed=0, low=-1.0, high=1.0):
+    return jnp.asarray(np.random.default_rng(seed).uniform(low, high, shape).astype("float32"))
+
+
+def same(found, expected, tolerance=2e-4):
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert one.shape == other.shape and one.dtype == other.dtype
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * max(1, float(jnp.abs(other).max(initial=0))))
+
+
+def derivatives(function, *arguments, deep=True):
+    """Values, forward mode and gradients of a scalar made of `function`; with `deep` second derivatives and per-example gradients too."""
+
+    def total(*arguments):
+        return sum((y * jnp.cos(jnp.arange(y.size, dtype=y.dtype).reshape(y.shape) + 1)).sum() for y in jax.tree.leaves(function(*arguments)))
+
+    places = tuple(range(len(arguments)))
+
+    def all_of(*arguments):
+        gradient = jax.grad(total, places)
+        forward = jax.jvp(function, arguments, tuple(jnp.cos(x) for x in arguments))
+        if not deep:
+            return forward, gradient(*arguments)
+        turned = lambda *arguments: sum((g * jnp.sin(jnp.arange(g.size, dtype=g.dtype).reshape(g.shape))).sum() for g in gradient(*arguments))  # noqa: E731
+        changes = tuple(jnp.cos(x) for x in arguments)
+        mapped = jax.vmap(gradient)(*(jnp.stack([x, 0.5 * x]) for x in arguments))
+        return forward, gradient(*arguments), jax.grad(turned, places)(*arguments), jax.jvp(gradient, arguments, changes)[1], mapped
+
+    return jax.jit(all_of)(*arguments)
+
+
+@pytest.mark.parametrize("shape, axes", [((2, 3, 4, 5), (0, 1, 2)), ((7, 3), 0), ((4, 6), (-1,)), ((2, 3, 4), (1, 2))])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_moments(shape, axes, keepdims):
+    x = numbers(*shape) + 3
+    same(derivatives(lambda x: jax_normalization.moments(x, axes, keepdims), x), derivatives(lambda x: BODIES["moments"](x, axes, keepdims), x), 1e-3)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (2, 3, 16), (1,), (3, 1)])
+def test_layer_normalization(shape):
+    x, gamma, beta = numbers(*shape) + 2, numbers(shape[-1], seed=1), numbers(shape[-1], seed=2)
+    ours, body = jax_normalization.layer_normalization, BODIES["layer_normalization"]
+    for weights in (gamma, beta), (gamma,):
+        same(derivatives(lambda x, *w: ours(x, *w, epsilon=0.01), x, *weights), derivatives(lambda x, *w: body(x, *w, epsilon=0.01), x, *weights), 1e-3)
+    same(ours(x, None, beta), body(x, None, beta))
+
+
+@pytest.mark.parametrize("shape, axis", [((5,), -1), ((3, 4), 0), ((2, 3, 4), (1, 2)), ((2, 3), None)])
+def test_softmax(shape, axis):
+    x = numbers(*shape, high=4.0)
+    same(derivatives(lambda x: jax_normalization.softmax(x, axis), x), derivatives(lambda x: BODIES["softmax"](x, axis), x))
+    assert jax_normalization.softmax(jnp.asarray([-jnp.inf, 0.0])).tolist() == [0, 1]
+
+
+def test_what_the_forms_leave_to_the_bodies():
+    x = numbers(3, 4)
+    refused = [
+        jax_normalization.moments(x, (0, 0)),
+        jax_normalization.moments(x, 2),
+        jax_normalization.moments(x.astype("float16"), 0),
+        jax_normalization.layer_normalization(x, axis=0),
+        jax_normalization.layer_normalization(x, numbers(3)),
+        jax_normalization.layer_normalization(x, rms_scaling=True),
+        jax_normalization.softmax(jnp.arange(3)),
+        jax_normalization.softmax(x, 5),
+    ]
+    assert all(found is NotImplemented for found in refused)
+    for call in lambda: ops.moments(x, 2), lambda: ops.softmax(x, 5), lambda: ops.layer_normalization(x, numbers(3)):
+        with pytest.raises(ValueError):
+            call()
+    assert ops.moments(x.astype("float16"), 0)[0].dtype == "float16" and ops.softmax(jnp.arange(3)).dtype == "float32"
+
+
+def test_relu_has_no_slope_at_zero():
+    assert jax.grad(lambda x: ops.sum(ops.relu(x)))(jnp.asarray([-1.0, 0.0, 2.0])).tolist() == [0, 0, 1]
+
+
+def test_layers_use_them():
+    x = numbers(4, 3, 6)
+    layer = layers.LayerNormalization()
+    found = layer(x)
+    same(found, BODIES["layer_normalization"](x, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon), 1e-5)
+    text = str(jax.make_jaxpr(jax.linearize(lambda x: layer(x), x)[1])(x))
+    assert "change" in text
+
+
+# Recurrent layers
+
+
+def lstm(**kwargs):
+    return layers.LSTM(3, **kwargs)
+
+
+def gru(**kwargs):
+    return layers.GRU(3, **kwargs)
+
+
+def simple(**kwargs):
+    return layers.SimpleRNN(3, **kwargs)
+
+
+def simple_relu(**kwargs):
+    return layers.SimpleRNN(3, activation="relu", **kwargs)
+
+
+def values_and_derivatives(layer, x, states, mask, kernel, deep, monkeypatch):
+    if not kernel:
+        monkeypatch.delattr(backend, "recurrent")
+    assert layer.form()[0] == ("kernel" if kernel else "steps")
+
+    def run(x, weights, states):
+        with StatelessScope(state_mapping=list(zip(layer.trainable_variables, weights, strict=True))):
+            return jax.tree.leaves(layer(x, initial_state=list(states), mask=mask))
+
+    arguments = [x, [w.value for w in layer.trainable_variables], tuple(states)]
+    flat, structure = jax.tree.flatten(arguments)
+    found = derivatives(lambda *flat: run(*jax.tree.unflatten(structure, flat)), *flat, deep=deep)
+    monkeypatch.undo()
+    return found
+
+
+@pytest.mark.parametrize("make", [lstm, gru, simple, simple_relu])
+@pytest.mark.parametrize("masked", [False, True])
+def test_recurrent_layers(make, masked, monkeypatch):
+    x = numbers(3, 4, 2)
+    mask = jnp.asarray([[True, False, True, True], [False] * 4, [False, True, True, False]]) if masked else None
+    backwards = {"go_backwards": True, "zero_output_for_mask": True}
+    for extra in {}, {"return_sequences": True, **(backwards if masked else {})}:
+        layer = make(return_state=True, bias_initializer="uniform", **extra)
+        layer.build(x.shape)
+        states = [numbers(3, 3, seed=5 + i) for i in range(2 if make is lstm else 1)]
+        found, expected = (values_and_derivatives(layer, x, states, mask, kernel, make is simple and not masked, monkeypatch) for kernel in (True, False))
+        same(found, expected)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.sampled_from([lstm, gru, simple]), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.booleans(), st.randoms(use_true_random=False))
+def test_recurrent_layers_of_any_size(make, batch, steps, features, sequences, drawn):
+    x = numbers(batch, steps, features, seed=drawn.randrange(99))
+    layer = make(return_sequences=sequences)
+    expected = layers.RNN(layer.cell, return_sequences=sequences, unroll=True)
+    same(layer(x), expected(x), 1e-5)
+
+
+# What they stand on
+
+
+def test_functions_with_a_gradient_of_their_own():
+    calls = []
+
+    def plain(x, pair):
+        return {"y": jnp.tanh(x @ pair[0]) * pair[1]}
+
+    def backward(kept, gradient):
+        calls.append(1)
+        x, (w, scale), y = kept
+        inner = gradient["y"] * scale * (1 - y * y)
+        return inner @ w.T, [x.T @ inner, (gradient["y"] * y).sum()]
+
+    def forward(x, pair):
+        y = jnp.tanh(x @ pair[0])
+        return {"y": y * pair[1]}, (x, pair, y)
+
+    ours = with_gradient(plain, forward, backward)
+    x, w, scale = numbers(4, 3), numbers(3, 5, seed=1), jnp.float32(1.5)
+    same(derivatives(lambda x, w, s: ours(x, [w, s]), x, w, scale), derivatives(lambda x, w, s: plain(x, [w, s]), x, w, scale))
+    assert calls
+    total = lambda f: lambda x: (f(x, [w, scale])["y"] ** 2).sum()  # noqa: E731
+    for transform in jax.hessian, lambda f: jax.jacrev(jax.grad(f)), lambda f: jax.grad(jax.checkpoint(f)), jax.value_and_grad:
+        same(transform(total(ours))(x), transform(total(plain))(x))
