@@ -1,5 +1,8 @@
 """Whole steps as programs of `torch.compile`: what runs op by op is recorded once, gradients included, and compiled as one graph without breaks."""
 
+import contextlib
+import warnings
+
 import torch
 from torch._dynamo.exc import TorchDynamoException  # pyright: ignore[reportMissingImports]
 from torch._inductor.exc import InductorError  # pyright: ignore[reportMissingImports]
@@ -36,10 +39,16 @@ def program(function, arguments, compiled=True):
     form = tree.map_structure(lambda _: None, output)
     run = torch.compile(graph, fullgraph=True) if compiled else graph
 
+    ready = not compiled
+
     def call(*arguments):
+        nonlocal ready
         try:
-            with torch.no_grad():
+            with torch.no_grad(), contextlib.nullcontext() if ready else warnings.catch_warnings():
+                if not ready:
+                    warnings.simplefilter("ignore")  # those of PyTorch's compiler about itself
                 found = iter(run(*tree.flatten(arguments)))
+                ready = True
         except (TorchDynamoException, InductorError) as error:
             raise ValueError(f"jit_compile=True: torch.compile failed; leave jit_compile at 'auto' to run op by op. It said: {error}") from error
         return tree.pack_sequence_as(form, [next(found) if is_tensor else leaf for is_tensor, leaf in zip(kinds, rest, strict=True)])
