@@ -14,7 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CHECKS = ("eager", "symbolic", "compiled", "gradient", "dtypes")
-PREFIXES = {"test_values": "eager", "test_symbolic": "symbolic", "test_shapes": "symbolic", "test_compiled": "compiled", "test_gradient": "gradient"}
+PREFIXES = {"test_values": "eager", "test_symbolic": "symbolic", "test_inferred": "symbolic", "test_compiled": "compiled", "test_gradient": "gradient"}
 PREFIXES |= {"test_types": "dtypes"}
 
 

@@ -176,6 +176,33 @@ def test_types_on_jax(name, keras):
     assert not wrong, "\n".join(wrong)
 
 
+MADE = {name: EVERYWHERE[name][0].args for name in sorted(set(EVERYWHERE) - set(ASKED))}  # of no tensor: sizes and numbers
+MADE |= {"full": ((2, 3), 1.5), "linspace": (0, 5, 3), "arange": (1, 7, 2)}
+_MADE_SNIPPET = """
+for name, args in made.items():
+    function = operator.attrgetter(name)(ops)
+    for dtype in dtypes if "dtype" in inspect.signature(function).parameters else [None]:
+        try:
+            out[name, dtype] = str(function(*args, **({"dtype": dtype} if dtype else {})).dtype)
+        except Exception as error:
+            out[name, dtype] = None
+"""
+
+
+@pytest.fixture(scope="module")
+def made():
+    return oracle.run("import inspect, operator\n" + _MADE_SNIPPET, made=MADE, dtypes=[None, *DTYPES])
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_types_of_what_is_made(name, made, backend):
+    answered = [dtype for one, dtype in made if one == name and made[one, dtype]]
+    assert None in answered
+    for dtype in answered:
+        found = backends.kind(named(name)(*MADE[name], **({"dtype": dtype} if dtype else {})))
+        assert _narrow((found,)) == _narrow((made[name, dtype],)), dtype
+
+
 def test_a_number_as_default_is_weak():
     flags, whole, half = np.array([True, False]), np.array([1, 2], "int32"), np.array([1, 2], "float16")
     assert backends.kind(named("select")([flags, flags], [half, whole], 7.0)) == "float16"  # as Keras's arrays
