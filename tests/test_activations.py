@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cornu import activations, backends
+from cornu import activations, backends, ops
 from cornu.shapes import Spec
 from tests import oracle
 
@@ -70,3 +70,22 @@ def test_errors():
         activations.get(3)
     with pytest.raises(ValueError, match="lambda cannot be written"):
         activations.serialize(lambda x: x)
+
+
+CORNERS = "relu relu6 elu selu celu hard_sigmoid hard_silu hard_tanh soft_shrink hard_shrink threshold".split()
+SLOPES = """
+import jax
+for name in names:
+    function = getattr(keras.ops, name)
+    arguments = (1.0, 0.0) if name == "threshold" else ()
+    out[name] = jax.grad(lambda x: keras.ops.sum(function(x, *arguments)))(x)
+"""
+
+
+def test_slopes_at_corners(backend):
+    """Exactly 0 is a common value: there and at other corners the gradient is that of one side, Keras's, and no share of two."""
+    x = np.array([0, -0.0, 6, -3, 3, 1, -1, 0.5, -0.5], "float32")
+    for name, wanted in oracle.run(SLOPES, names=CORNERS, x=x).items():
+        arguments = (1.0, 0.0) if name == "threshold" else ()
+        _, (found,) = backend.value_and_grad(lambda values: (ops.sum(getattr(ops, name)(values[0], *arguments)), ()), [backends.array(x)])  # noqa: B023
+        np.testing.assert_allclose(backends.numpy(found), wanted, rtol=1e-5, atol=1e-6, err_msg=name)

@@ -9,17 +9,16 @@ from cornu.ops.dispatch import OPS, op
 from cornu.ops.elementwise import (
     abs,
     add,
-    clip,
     divide,
     erf,
     exp,
     expm1,
     greater,
+    greater_equal,
     less,
     less_equal,
     log1p,
     maximum,
-    minimum,
     multiply,
     negative,
     sigmoid,
@@ -39,6 +38,19 @@ def _float(x):
     return cast(x, canonical(dtypes.to_float(kind(x))))
 
 
+# Where a maximum is tied, its gradient is shared. An activation has that of one side, which engines agree on: values of exactly 0 are common.
+
+
+def _between(x, low, high):
+    """`x` clipped to a range; at its ends as beyond them, without a gradient."""
+    return where(less_equal(x, low), low, where(greater_equal(x, high), high, x))
+
+
+def _below(x):
+    """The smaller of `x` and 0; at 0 it goes with `x`."""
+    return where(greater(x, 0), 0, x)
+
+
 @op
 def relu(x):
     """`max(x, 0)`.
@@ -46,7 +58,7 @@ def relu(x):
     >>> ops.relu([-1.0, 2.0]).tolist()
     [0.0, 2.0]
     """
-    return maximum(x, 0)
+    return where(less_equal(x, 0), 0, x)
 
 
 @op
@@ -58,7 +70,7 @@ def relu6(x):
 
     Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10", 2010.
     """
-    return minimum(maximum(_float(x), 0), 6)
+    return _between(_float(x), 0, 6)
 
 
 @op
@@ -84,7 +96,7 @@ def elu(x, alpha=1.0):
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
     """
     x = _float(x)
-    return where(greater(x, 0), x, multiply(expm1(minimum(x, 0)), alpha))
+    return where(greater(x, 0), x, multiply(expm1(_below(x)), alpha))
 
 
 @op
@@ -97,7 +109,7 @@ def celu(x, alpha=1.0):
     Source: Barron, "Continuously Differentiable Exponential Linear Units", 2017.
     """
     x = _float(x)
-    return where(greater(x, 0), x, multiply(expm1(divide(minimum(x, 0), alpha)), alpha))
+    return where(greater(x, 0), x, multiply(expm1(divide(_below(x), alpha)), alpha))
 
 
 @op
@@ -198,7 +210,7 @@ def hard_sigmoid(x):
     [0.0, 0.5, 1.0]
     """
     x = _float(x)
-    return minimum(maximum(add(divide(x, 6.0), 0.5), 0.0), 1.0)
+    return _between(add(divide(x, 6.0), 0.5), 0.0, 1.0)
 
 
 @op
@@ -225,7 +237,7 @@ def hard_tanh(x):
     >>> ops.hard_tanh([-3.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
     """
-    return clip(x, -1, 1)
+    return where(greater(abs(x), 1), sign(x), x)
 
 
 @op
@@ -258,7 +270,7 @@ def soft_shrink(x, threshold=0.5):
     [-0.0, 1.5]
     """
     x = _float(x)
-    return multiply(sign(x), maximum(subtract(abs(x), threshold), 0))
+    return multiply(sign(x), relu(subtract(abs(x), threshold)))
 
 
 @op
@@ -302,7 +314,7 @@ def sparse_sigmoid(x):
     >>> ops.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    return minimum(maximum(multiply(add(_float(x), 1.0), 0.5), 0.0), 1.0)
+    return _between(multiply(add(_float(x), 1.0), 0.5), 0.0, 1.0)
 
 
 @op
