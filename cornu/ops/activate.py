@@ -9,6 +9,7 @@ from cornu.ops.dispatch import OPS, op
 from cornu.ops.elementwise import (
     abs,
     add,
+    clip,
     divide,
     erf,
     exp,
