@@ -13,7 +13,7 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.rewriting.basic import node_rewriter
 from pytensor.graph.traversal import toposort
-from pytensor.scalar.basic import BinaryScalarOp
+from pytensor.scalar.basic import BinaryScalarOp, Cast
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.rewriting.basic import register_canonicalize
 
@@ -121,6 +121,27 @@ class _Shift(BinaryScalarOp):
 
 
 left_shift, right_shift = Elemwise(_Shift("left_shift")), Elemwise(_Shift("right_shift"))
+
+
+class Astype(Op):
+    """A cast for graphs that run as they are: PyTensor's own calls Python for each element there."""
+
+    __props__ = ("dtype",)
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def make_node(self, x):
+        return Apply(self, [x], [pt.tensor(dtype=self.dtype, shape=x.type.shape)])
+
+    def perform(self, node, inputs, storage):
+        storage[0][0] = np.asarray(inputs[0]).astype(self.dtype)
+
+
+@node_rewriter([Elemwise])
+def local_astype(fgraph, node):
+    """A cast as one of whole arrays."""
+    return [Astype(node.outputs[0].dtype)(node.inputs[0])] if isinstance(node.op.scalar_op, Cast) else None
 
 
 # Gradients

@@ -10,13 +10,17 @@ import numpy as np
 import pytensor
 from pytensor import tensor as pt
 from pytensor.compile.mode import Mode
+from pytensor.graph.rewriting.basic import MergeOptimizer, SequentialGraphRewriter, in2out
 from pytensor.link.vm import VMLinker
 
 from cornu import shapes
 from cornu.backends import spec
 from cornu.backends.numpy_tape import Quiet
+from cornu.backends.pytensor_nodes import local_astype
 
-QUICK = Mode(VMLinker(use_cloop=False, c_thunks=False), None)  # what runs a graph as it is, node by node
+QUICK = Mode(
+    VMLinker(use_cloop=False, c_thunks=False), SequentialGraphRewriter(MergeOptimizer(), in2out(local_astype))
+)  # what runs a graph as it is, node by node
 HELD = {name: "float32" for name in ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")}  # a type that is computed in another
 HELD_TYPES = frozenset(np.dtype(getattr(ml_dtypes, name, name)) for name in HELD)  # names of types are slow to make
 type_of = functools.cache(np.dtype)  # from a name, which NumPy parses anew each time
