@@ -34,9 +34,6 @@ from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name i
     leaky_relu,
     log_sigmoid,
     log_softmax,
-    mean,
-    mish,
-    moments,
     random_bits,
     relu,
     relu6,
@@ -47,7 +44,6 @@ from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name i
     softmax,
     softplus,
     sparse_categorical_crossentropy,
-    var,
 )
 
 memory.keep()

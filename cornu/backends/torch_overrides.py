@@ -81,11 +81,6 @@ def log_sigmoid(x):
 
 
 @_floats
-def mish(x):
-    return F.mish(x)
-
-
-@_floats
 def hard_sigmoid(x):
     return F.hardsigmoid(x)
 
@@ -128,7 +123,7 @@ def _over_an_axis(kernel):
 softmax, log_softmax = _over_an_axis(torch.softmax), _over_an_axis(torch.log_softmax)
 
 
-# Statistics
+# Normalizations
 
 
 def _axes(axis, ndim):
@@ -140,27 +135,6 @@ def _axes(axis, ndim):
         return None
     axes = sorted(a % ndim for a in axes)
     return axes if len(set(axes)) == len(axes) else None
-
-
-def mean(x, axis=None, keepdims=False):
-    axes = _axes(axis, x.ndim) if x.dtype in _FULL else None
-    return torch.mean(x, axes, keepdims) if axes else NotImplemented
-
-
-def var(x, axis=None, keepdims=False):
-    axes = _axes(axis, x.ndim) if x.dtype in _FULL else None
-    return torch.var(x, axes, correction=0, keepdim=keepdims) if axes else NotImplemented
-
-
-def moments(x, axes, keepdims=False, synchronized=False):
-    axes = _axes(axes, x.ndim) if x.dtype in _FULL else None
-    if not axes:
-        return NotImplemented
-    variance, centre = torch.var_mean(x, axes, correction=0, keepdim=keepdims)
-    return centre, variance
-
-
-# Normalizations
 
 
 def _value(weight):

@@ -198,6 +198,8 @@ def _own(x, dtype=None):
     Raises:
         TypeError: it is one of another engine, which is moved only when that is asked for.
     """
+    if hasattr(x, "_cornu_value"):
+        x = x._cornu_value()
     backend = protocol.backend
     other = None if backend is not None and backend.is_array(x) else backends.other_engine(x)
     if other:
@@ -213,6 +215,8 @@ def _tensor(x, first, sequence):
         return [_own(item) for item in x]
     if not first and type(x) in (int, float, bool, complex):
         return x
+    if hasattr(x, "_cornu_value"):
+        x = x._cornu_value()
     backend = protocol.backend
     return x if backend is not None and isinstance(x, backend.ARRAY) and not isinstance(x, np.ndarray) else _own(x)
 
@@ -289,7 +293,7 @@ def binary(name, dtype=dtypes.result, doc=None):
         t1, t2 = type(x1), type(x2)
         try:
             if t1 in _concrete:
-                if t2 is t1:
+                if t2 in _concrete:
                     if x1.dtype == x2.dtype and x1.dtype in both:
                         return native(x1, x2)
                 elif t2 in scalars and x1.dtype in scalars[t2]:
