@@ -27,6 +27,8 @@ NAME = "jax"
 WIDE = bool(jax.config.jax_enable_x64)
 COMPILES = True
 HOST = CPU  # whether arrays lie in the host's memory
+if HOST:
+    settle = memory.settle
 ARRAY = type(jax.device_put(0))
 
 

@@ -1,6 +1,7 @@
 """What engines that compute on the host do with its memory."""
 
 import ctypes
+import functools
 import os
 import platform
 import sys
@@ -11,9 +12,39 @@ def keep():
 
     `CORNU_KEEP_MEMORY=0` leaves it as it is.
     """
-    if os.environ.get("CORNU_KEEP_MEMORY") == "0" or sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+    if not _kept():
         return
     M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-    glibc = ctypes.CDLL(None)
+    glibc = _glibc()
     for parameter, value in (M_MMAP_MAX, 0), (M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 2**31 - 1):
         glibc.mallopt(parameter, value)
+
+
+_SLACK = 2**26  # bytes
+_most = 0  # bytes that the process held when memory was last given back
+
+
+def settle(anew=False):
+    """Give the system what lies free among the memory that is kept: where the process has come to hold more than ever, and when asked.
+
+    A compiler leaves hundreds of megabytes behind, and the block of a step's temporaries may find its old place taken in part, and move on: what
+    is free there would stay for good. In the steps that follow nothing grows, and nothing is given back.
+    """
+    global _most
+    if not _kept():
+        return
+    with open("/proc/self/statm", encoding="ascii") as file:
+        held = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if anew or held > _most + _SLACK:
+        _most = max(_most, held)
+        _glibc().malloc_trim(0)
+
+
+@functools.cache
+def _kept():
+    return os.environ.get("CORNU_KEEP_MEMORY") != "0" and sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+
+
+@functools.cache
+def _glibc():
+    return ctypes.CDLL(None)

@@ -214,6 +214,7 @@ class Runner:
 
     def _forget(self):
         self.programs = {}
+        self.settled = 0  # how many programs there were when memory was last given back
         self.many = None  # the form in use: whether a program runs many steps
         self.rates = {}  # form -> seconds a step
         self.samples = {False: 0, True: 0}  # form -> how often it was measured
@@ -405,6 +406,9 @@ class Runner:
         found = output if self.mode == "predict" else self.values
         if found is not None:
             self.backend.block(found)
+        if self.mode == "train" and hasattr(self.backend, "settle"):
+            self.backend.settle(self.settled < len(self.programs))
+            self.settled = len(self.programs)
 
     # how many steps
 
