@@ -6,8 +6,6 @@ on the backend in use. Arguments are settled before: tensors of one call share o
 elementwise calls), axes are not negative, paddings are pairs of numbers, images are channels-last.
 """
 
-import builtins  # the primitives below have some of their names
-
 from cornu import shapes
 
 UNARY = """negative abs sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh
@@ -123,6 +121,11 @@ OPTIONAL = {
     "call_module": "(module, values, args, kwargs, training): its outputs for values by name, and values that it changed",
     "trained": "(value, whether): the array as the engine's own kind of weight, trained or not",
     "put": "(old, new): what a variable holds that held `old` and is given `new`",
+    "hold": "(old, new): as `put`, when a training gives the variables back what it worked on",
+    "read": "(variable, value): the value as a user's own tape or graph must see it; `value` None where no scope has one; gives None for the plain value",
+    "handle": "(variable): what a user's own tape knows it by",
+    "in_graph": "(layer, args, kwargs): the outputs in a tuple of one, where the arguments are parts of a user's own graph; else None",
+    "compile_whole": "as `compile`, where a user asked for it by jit_compile=True",
     "update": "(rule, options, weights, gradients, slots, rate, step, decays): the update of all weights by the optimizer's rule of that name, written "
     "into the arrays themselves; options has the rule's arguments; slots a list a weight; decays a fraction of the rate or None a weight",
     "update_refusal": "(rule, dtypes): why `update` cannot do this, in words; None where it can",
@@ -157,11 +160,15 @@ def _primitive(name):
 
 
 def interpreter(args):
-    """`spec` when a tensor among `args`, or in a list among them, is a Spec, or a size is unknown; else the backend in use."""
+    """`spec` when a tensor among `args`, or in a list among them, is a Spec; or a size is unknown and no array of the backend has it. Else the backend."""
+    unknown = False
     for x in args:
-        kind = type(x)
-        if kind in ABSTRACT or (kind in _NESTED and builtins.any(type(item) in ABSTRACT for item in x)):
-            return backend if backend is not None and backend.is_array(args[0]) else spec  # its graphs may have unknown sizes too
+        for item in x if type(x) in _NESTED else (x,):
+            if type(item) is shapes.Spec:
+                return spec
+            unknown = unknown or type(item) is shapes.Unknown
+    if unknown and not (backend is not None and backend.is_array(args[0])):  # the graphs of a backend may have unknown sizes too
+        return spec
     return backend or _load()
 
 
