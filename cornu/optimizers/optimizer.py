@@ -375,8 +375,8 @@ class Optimizer(_LearningRate, Configured):
         """How the backend in use makes an update: ("kernel", None) by its own for all weights at once, else ("rule", why not by that)."""
         backend = backends.current()
         known = self.__dict__.get("_form")
-        if known is None or known[0] is not backend:
-            known = self._form = (backend, self._why_rule(backend))
+        if known is None or known[0] != backend.NAME:
+            known = self._form = (backend.NAME, self._why_rule(backend))
         return ("kernel", None) if known[1] is None else ("rule", known[1])
 
     def _why_rule(self, backend):

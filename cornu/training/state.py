@@ -1,5 +1,6 @@
 """The values of a model's variables as nested dictionaries by path, and back: what a custom loop or a checkpoint keeps."""
 
+from cornu.backends import protocol
 from cornu.fields import suggestion
 
 KINDS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
@@ -43,7 +44,7 @@ def get(model, value_format="backend_tensor"):
                 place = place.setdefault(name, {})
                 if not isinstance(place, dict):
                     raise ValueError(f"get_state_tree: {path!r} lies below another variable of that name. Give the layers names of their own.")
-            place[last] = variable.numpy() if value_format == "numpy_array" else variable.value
+            place[last] = variable.numpy() if value_format == "numpy_array" else protocol.stop_gradient(variable.value)
     return found
 
 

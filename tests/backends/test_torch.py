@@ -1,5 +1,7 @@
 """The PyTorch backend: types, edges and what is its own; its ops are checked by test_engines.py."""
 
+import copy
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -470,3 +472,26 @@ def test_steps_by_torch_compile():
         model.compile("adam", "mse", jit_compile=jit_compile)
         outcomes.append(model.fit(INPUTS, TARGETS, epochs=3, verbose=0).history["loss"])
     np.testing.assert_allclose(*outcomes, rtol=1e-4)
+
+
+def test_what_is_kept_stays_while_training_goes_on():
+    """A state tree, a deep copy, and values moved to another backend and back are no part of the memory that updates write into."""
+    backends.load("torch")
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
+    model.compile(optimizers.Adam(0.01), "mse")
+    model.fit(INPUTS, TARGETS, epochs=1, verbose=0)
+    state, held, copied = model.get_state_tree(), model.get_weights(), copy.deepcopy(model)
+    losses = [model.fit(INPUTS, TARGETS, epochs=1, shuffle=False, verbose=0).history["loss"]]
+    for one, same in zip(held, copied.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    model.set_state_tree(state)
+    losses.append(model.fit(INPUTS, TARGETS, epochs=1, shuffle=False, verbose=0).history["loss"])
+    losses.append(copied.fit(INPUTS, TARGETS, epochs=1, shuffle=False, verbose=0).history["loss"])
+    model.set_state_tree(state)
+    backends.load("jax")
+    losses.append(model.fit(INPUTS, TARGETS, epochs=1, shuffle=False, verbose=0).history["loss"])
+    backends.load("torch")
+    for found in losses[1:]:
+        np.testing.assert_allclose(found, losses[0], rtol=1e-5)
+    assert isinstance(model.weights[0].value, torch.nn.Parameter)
