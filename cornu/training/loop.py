@@ -20,6 +20,7 @@ SAMPLES = 3  # measurements of a form of running before it is judged
 WORTHWHILE = 256  # steps after which it pays to compile a second program that saves tens of microseconds a step
 RESIDENT = {True: 2**25, False: 2**31}  # bytes of training data that may lie on a device that shares the host's memory, on another
 CHUNK = 2**24  # bytes of data that go to the device at a time otherwise
+PROGRAMS = 128  # compiled programs that a model keeps; with batches of ever new shapes the oldest go
 
 
 # -- what a dispatch reads ----------------------------------------------------------------------------------------------------------------
@@ -108,9 +109,10 @@ def _rows_of(size, step, places):
     return fetch
 
 
-def _whole(places):
-    """What takes the one batch that came."""
-    return lambda numbers, leaves: lambda i: _join(leaves, places)
+def _whole(leaves, places):
+    """The key of a program for one batch, and what takes the one that came."""
+    key = (False, tuple(map(np.shape, leaves)), repr(places), "batch")
+    return key, lambda numbers, leaves: lambda i: _join(leaves, places)
 
 
 def _parts(places):
@@ -142,7 +144,8 @@ class Chunks:
         stop = min(start + count * self.size, self.rows)
         if not many:
             rows = slice(start, stop) if self.order is None else self.order[start:stop]
-            return (False, repr(self.places), "batch"), _whole(self.places), 0, ([leaf[rows] for leaf in self.leaves],)
+            leaves = [leaf[rows] for leaf in self.leaves]
+            return *_whole(leaves, self.places), 0, (leaves,)
         return (True, repr(self.places), self.length, "chunk"), _parts(self.places), 0, ([self._chunk(leaf, start, stop) for leaf in self.leaves],)
 
     def _chunk(self, leaf, start, stop):
@@ -166,7 +169,7 @@ class Stream:
 
     def program(self, batch):
         leaves, places = _split(batch)
-        return (False, repr(places), "batch"), _whole(places), 0, (leaves,)
+        return *_whole(leaves, places), 0, (leaves,)
 
 
 # -- running ------------------------------------------------------------------------------------------------------------------------------
@@ -278,7 +281,7 @@ class Runner:
                     changed = self.step.touched
                 else:
                     if key not in self.programs:
-                        self.programs[key] = self._compiled(fetch, key[0])
+                        self._keep(key, self._compiled(fetch, key[0]))
                     program, note = self.programs[key]
                     numbers = np.array([first, count, self.fresh], np.int32)
                     news, output = program(values, numbers, *data)
@@ -315,7 +318,7 @@ class Runner:
             values = [variable._raw() for variable in step.variables]
             try:
                 if key not in self.programs:
-                    self.programs[key] = self.backend.program(function, (values, leaves)), list(step.touched)
+                    self._keep(key, (self.backend.program(function, (values, leaves)), list(step.touched)))
                 program, touched = self.programs[key]
                 news, output = program(values, leaves)
             except Unforeseen as found:
@@ -325,6 +328,11 @@ class Runner:
             for i, value in zip(touched, news, strict=True):
                 step.variables[i].assign(value)
             return output
+
+    def _keep(self, key, program):
+        if len(self.programs) >= PROGRAMS:
+            del self.programs[next(iter(self.programs))]
+        self.programs[key] = program
 
     def _adopt(self, variables, values):
         """Have variables in the state that the step turned out to change."""
