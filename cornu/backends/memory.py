@@ -5,6 +5,7 @@ import functools
 import os
 import platform
 import sys
+import time
 
 
 def keep():
@@ -21,7 +22,9 @@ def keep():
 
 
 _SLACK = 2**26  # bytes
+_SELDOM = 0.5  # seconds between two looks
 _most = 0  # bytes that the process held when memory was last given back
+_next = 0.0  # when to look again
 
 
 def settle(anew=False):
@@ -30,9 +33,10 @@ def settle(anew=False):
     A compiler leaves hundreds of megabytes behind, and the block of a step's temporaries may find its old place taken in part, and move on: what
     is free there would stay for good. In the steps that follow nothing grows, and nothing is given back.
     """
-    global _most
-    if not _kept():
+    global _most, _next
+    if not _kept() or (not anew and time.monotonic() < _next):
         return
+    _next = time.monotonic() + _SELDOM
     with open("/proc/self/statm", encoding="ascii") as file:
         held = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     if anew or held > _most + _SLACK:
