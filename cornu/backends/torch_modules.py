@@ -14,9 +14,9 @@ def put(old, new):
     """What a variable holds that held `old` and is given `new`. A Parameter lives as long as its variable, and takes the new values in."""
     if old is new:
         return old
-    new = new.detach() if new.requires_grad else new
+    new = new.detach()  # another tensor in the same memory, which counts its holders
     if type(old) is nn.Parameter and old.dtype is new.dtype and old.shape == new.shape:
-        old.data = new.data if type(new) is nn.Parameter else new
+        old.data = new
         return old
     if hasattr(old, "cornu_kept"):
         with torch.no_grad():
