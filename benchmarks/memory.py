@@ -17,7 +17,7 @@ import sys
 
 import numpy as np
 from fit import BATCH, ENGINES, ROOT, compiled
-from measuring import oracle, save
+from measuring import RESULTS, oracle, save
 
 WORKLOADS = ("mlp", "cnn", "lstm", "transformer", "resnet50", "mobilenet")
 STEPS = {"resnet50": 3, "mobilenet": 3}
@@ -84,6 +84,15 @@ def in_its_own_process(python, given, *arguments):
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
+def before(name):
+    """What an earlier run found: rows that this run does not measure stay."""
+    try:
+        with open(os.path.join(RESULTS, f"{name}.json"), encoding="utf-8") as file:
+            return {key: value for key, value in json.load(file).items() if key != "machine"}
+    except (OSError, ValueError):
+        return {}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("workloads", nargs="*", default=[])
@@ -101,17 +110,18 @@ def main():
     peer = None if given.no_peer else oracle(given.oracle)
     if peer is None and not given.no_peer:
         parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has keras, or --no-peer.")
-    libraries, found = {"ours": sys.executable} | ({"keras": peer} if peer else {}), {"peak_mb": {}, "growth_mb": {}}
+    libraries, name = {"ours": sys.executable} | ({"keras": peer} if peer else {}), "memory" if given.engine == "jax" else f"memory_{given.engine}"
+    found = {"peak_mb": {}, "growth_mb": {}} | before(name)
     for workload in given.workloads or WORKLOADS:
-        row = found["peak_mb"][workload] = {name: in_its_own_process(python, given, name, workload, 0) for name, python in libraries.items()}
-        print(f"peak of fit, {workload:14s}" + "".join(f"{name:>8s}{value:8.0f} MB" for name, value in row.items()), flush=True)
+        row = found["peak_mb"][workload] = {library: in_its_own_process(python, given, library, workload, 0) for library, python in libraries.items()}
+        print(f"peak of fit, {workload:14s}" + "".join(f"{library:>8s}{value:8.0f} MB" for library, value in row.items()), flush=True)
     for what, count in ("predict", given.calls), ("models", given.models):
         if not count:
             continue
-        row = found["growth_mb"][what] = {name: in_its_own_process(python, given, name, what, count) for name, python in libraries.items()}
-        told = "".join(f"{name:>8s}{a:8.1f} to {b:.1f} to {c:.1f} MB" for name, (a, b, c) in row.items())
+        row = found["growth_mb"][what] = {library: in_its_own_process(python, given, library, what, count) for library, python in libraries.items()}
+        told = "".join(f"{library:>8s}{a:8.1f} to {b:.1f} to {c:.1f} MB" for library, (a, b, c) in row.items())
         print(f"{count} times {what:10s}{told}", flush=True)
-    save("memory" if given.engine == "jax" else f"memory_{given.engine}", found)
+    save(name, found)
 
 
 if __name__ == "__main__":
