@@ -160,16 +160,15 @@ def _primitive(name):
 
 
 def interpreter(args):
-    """`spec` when a tensor among `args`, or in a list among them, is a Spec; or a size is unknown and no array of the backend has it. Else the backend."""
+    """`spec` when a tensor among `args`, or in a list among them, is a Spec; or a size is unknown, save in a program that the backend traces. Else the backend."""
     unknown = False
     for x in args:
         for item in x if type(x) in _NESTED else (x,):
             if type(item) is shapes.Spec:
                 return spec
             unknown = unknown or type(item) is shapes.Unknown
-    if unknown and not (backend is not None and backend.is_array(args[0])):  # the graphs of a backend may have unknown sizes too
-        return spec
-    return backend or _load()
+    traced = backend is not None and backend.is_array(args[0]) and not isinstance(args[0], backend.ARRAY)
+    return spec if unknown and not traced else backend or _load()
 
 
 def __getattr__(name):
