@@ -97,30 +97,38 @@ class Overlap(Op):
 # Elementwise
 
 
-class _Shift(BinaryScalarOp):
-    """Bits moved by numbers of places from 0 to the number of bits less 1."""
+class Wrapped(BinaryScalarOp):
+    """An operation on integers whose result keeps the type and loses the bits that do not fit. In PyTensor's own, compiled by Numba, intermediate
+    results of a fused expression keep them, and hashes come out wrong.
+    """
 
-    def __init__(self, name):
-        self.nfunc_spec = (name, 2, 1)
-        super().__init__(lambda x, y: [x], name=name)
+    symbol = ""  # in C, Python and Numba alike
+
+    def __init__(self):
+        super().__init__(_first_type, name=self.nfunc_spec[0])
 
     def impl(self, x, y):
         return getattr(np, self.nfunc_spec[0])(x, y)
 
-    def __eq__(self, other):
-        return type(self) is type(other) and self.nfunc_spec == other.nfunc_spec
-
-    def __hash__(self):
-        return hash((type(self), self.nfunc_spec))
-
     def c_code(self, node, name, inputs, outputs, sub):
-        return f"{outputs[0]} = {inputs[0]} {'<<' if self.nfunc_spec[0] == 'left_shift' else '>>'} {inputs[1]};"
+        return f"{outputs[0]} = {inputs[0]} {self.symbol} {inputs[1]};"
 
     def pullback(self, inputs, outputs, gradients):
         return [x.zeros_like(dtype=pytensor.config.floatX) for x in inputs]
 
 
-left_shift, right_shift = Elemwise(_Shift("left_shift")), Elemwise(_Shift("right_shift"))
+def _first_type(x, y):
+    return [x]
+
+
+def _wrapped(name, symbol):
+    kind = type(name.title().replace("_", ""), (Wrapped,), {"nfunc_spec": (name, 2, 1), "symbol": symbol})
+    globals()[kind.__name__] = kind  # where pickle finds it, with which programs are kept
+    return kind
+
+
+_KINDS = {name: _wrapped(name, symbol) for name, symbol in {"add": "+", "subtract": "-", "multiply": "*", "left_shift": "<<", "right_shift": ">>"}.items()}
+WRAPPED = {name: Elemwise(kind()) for name, kind in _KINDS.items()}
 
 
 class Astype(Op):

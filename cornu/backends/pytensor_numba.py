@@ -1,9 +1,11 @@
 """What Numba compiles of the operations in pytensor_nodes.py; without it, it would call Python for them and could not keep the program for the next run."""
 
-import numpy as np
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+import hashlib
 
-from cornu.backends.pytensor_nodes import Overlap, Windows
+import numpy as np
+from pytensor.link.numba.dispatch.basic import direct_cast, numba_njit, register_funcify_and_cache_key, register_funcify_default_op_cache_key
+
+from cornu.backends.pytensor_nodes import Overlap, Windows, Wrapped
 
 
 def _three(values, neutral):
@@ -111,3 +113,15 @@ def overlap(op, node, **kwargs):
             return joined(add(spread(x), a.item(), b.item(), c.item()))
 
     return run
+
+
+@register_funcify_and_cache_key(Wrapped)
+def wrapped(op, node, **kwargs):
+    dtype, name = np.dtype(node.outputs[0].type.dtype), op.nfunc_spec[0]
+    compute = getattr(np, name)
+
+    @numba_njit
+    def run(x, y):
+        return direct_cast(compute(direct_cast(x, dtype), direct_cast(y, dtype)), dtype)
+
+    return run, hashlib.sha256(f"{name} {dtype.name}".encode()).hexdigest()

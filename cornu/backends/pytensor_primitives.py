@@ -37,6 +37,13 @@ def _kept_in_integers(function):
     return lambda x: function(x) if x.dtype.startswith("float") else x
 
 
+def _whole(name, function):
+    return lambda x, y: (nodes.WRAPPED[name] if x.dtype in _NARROW else function)(x, y)
+
+
+_NARROW = frozenset(("uint8", "uint16", "uint32", "int8", "int16", "int32"))
+
+
 def _floor_divide(x, y):
     return pt.floor(x / y) if x.dtype.startswith("float") else pt.int_div(x, y)
 
@@ -71,9 +78,9 @@ for _name, _build in {
 }.items():
     _unary(_name, _build)
 for _name, _build in {
-    "add": pt.add,
-    "subtract": pt.sub,
-    "multiply": pt.mul,
+    "add": _whole("add", pt.add),
+    "subtract": _whole("subtract", pt.sub),
+    "multiply": _whole("multiply", pt.mul),
     "divide": pt.true_div,
     "floor_divide": _floor_divide,
     "mod": pt.mod,
@@ -91,8 +98,8 @@ for _name, _build in {
     "bitwise_and": pt.and_,
     "bitwise_or": pt.or_,
     "bitwise_xor": pt.xor,
-    "left_shift": nodes.left_shift,
-    "right_shift": nodes.right_shift,
+    "left_shift": nodes.WRAPPED["left_shift"],
+    "right_shift": nodes.WRAPPED["right_shift"],
 }.items():
     _binary(_name, _build)
 

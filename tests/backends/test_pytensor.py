@@ -67,6 +67,30 @@ def test_the_default_mode_gives_what_the_quick_one_gives(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_bits_that_do_not_fit_are_lost_in_compiled_programs_too(monkeypatch):
+    """Numba computes on uint32 with 64 bits where PyTensor fuses expressions."""
+    backend = backends.load("pytensor")
+    key = np.array([3, 5], "uint32")
+    wanted = keras.random.uniform((5,), seed=key)
+    monkeypatch.delenv("CORNU_PYTENSOR_MODE")
+    np.testing.assert_array_equal(backend.compile(lambda key: keras.random.uniform((5,), seed=key))(key), wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "settings"), [((2, 9, 3), ((3,), (2,), (2,))), ((2, 9, 8, 3), ((3, 2), (2, 1), (1, 2))), ((2, 5, 6, 7, 3), ((2, 2, 3), (1, 2, 1), (1, 1, 2)))]
+)
+def test_windows_compiled_are_windows_of_numpy(shape, settings):
+    backend = backends.load("pytensor")
+    pytest.importorskip("cornu.backends.pytensor_numba")
+    x = pt.tensor("x", dtype="float32", shape=shape)
+    seen = backend.nodes.Windows(*settings)(x)
+    functions = [pytensor.function([x], [seen, pytensor.grad(pt.sum(pt.sqr(seen)), x)], mode=mode) for mode in (backend.QUICK, "NUMBA")]
+    for one, other in zip(*(function(draw(shape)) for function in functions), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 GRAPHS = {
     "dense": (lambda: layers.Dense(3), (5, 4)),
     "convolution": (lambda: layers.Conv2D(3, 3), (5, 8, 8, 2)),
