@@ -429,6 +429,9 @@ def compile(function, donate=()):
     return jax.jit(function, donate_argnums=donate)
 
 
+_SMALL = 2**16  # numbers of a weight above which XLA's kernels on flat arrays cost more than they save: they compute slots twice and copy them in loops
+
+
 def joined(function, elementwise):
     """`function`, traced once inside of a program for all weights of one shape, or of one size where the shape does not matter: XLA compiles each form anew."""
     made = {}
@@ -436,7 +439,7 @@ def joined(function, elementwise):
     def call(*values, **rest):
         if not isinstance(values[0], jax.core.Tracer):
             return function(*values, **rest)
-        flat = elementwise and builtins.all(x.shape == values[0].shape for x in values)
+        flat = elementwise and values[0].size <= _SMALL and builtins.all(x.shape == values[0].shape for x in values)
         traced = {name: x for name, x in rest.items() if isinstance(x, jax.Array)}
         fixed = {name: x for name, x in rest.items() if name not in traced}  # Python's numbers take no part in promotion
         key = tuple(fixed.items())

@@ -25,7 +25,7 @@ def matmul(x, y):
     """`jnp.matmul`: leading axes of `x` alone are more rows of it."""
     if x.ndim > 2 and y.ndim == 2 and x.size:
         return product(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
-    if x.ndim > 1 and x.ndim == y.ndim and x.shape[:-2] == y.shape[:-2] and x.dtype == y.dtype and jnp.issubdtype(x.dtype, jnp.floating):
+    if x.ndim > 2 and x.shape[:-2] == y.shape[:-2] and x.dtype == y.dtype and jnp.issubdtype(x.dtype, jnp.floating):
         return product(x, y)
     return jnp.matmul(x, y)
 
