@@ -55,6 +55,8 @@ bench: $(VENV)/.tools $(ORACLE)/.installed
 	$(BIN)/python benchmarks/fit.py --oracle $(ORACLE) --peers $(PEERS)
 	$(BIN)/python benchmarks/ops.py --oracle $(ORACLE)
 	$(BIN)/python benchmarks/ops_traps.py
+	$(BIN)/python benchmarks/start.py --oracle $(ORACLE)
+	$(BIN)/python benchmarks/memory.py --oracle $(ORACLE)
 
 ops: $(VENV)/.tools $(ORACLE)/.installed
 	CORNU_ORACLE=$(abspath $(ORACLE))/bin/python $(BIN)/python tools/ops_table.py
