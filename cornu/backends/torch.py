@@ -34,6 +34,7 @@ from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name i
     leaky_relu,
     log_sigmoid,
     log_softmax,
+    mean,
     random_bits,
     relu,
     relu6,

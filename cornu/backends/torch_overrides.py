@@ -123,6 +123,13 @@ def _over_an_axis(kernel):
 softmax, log_softmax = _over_an_axis(torch.softmax), _over_an_axis(torch.log_softmax)
 
 
+# Statistics. Over single axes PyTorch's kernels take longer than a sum and a product.
+
+
+def mean(x, axis=None, keepdims=False):
+    return torch.mean(x) if axis is None and keepdims is False and x.dtype in _FULL else NotImplemented
+
+
 # Normalizations
 
 

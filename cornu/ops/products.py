@@ -3,10 +3,9 @@
 import math
 
 import ml_dtypes
-import numpy as np
 
 from cornu import dtypes, settings, shapes
-from cornu.backends import array, canonical, kind
+from cornu.backends import array, canonical, kind, on_load
 from cornu.backends import protocol as p
 from cornu.ops.dispatch import op, settle
 from cornu.ops.elementwise import abs as _abs
@@ -16,8 +15,6 @@ from cornu.ops.reduce import max as _max
 from cornu.ops.reduce import sum as _sum
 from cornu.ops.shaping import diagonal, expand_dims, moveaxis, swapaxes
 from cornu.shapes import normalize_axes, normalize_axis, unknown
-
-_FLOAT32 = np.dtype("float32")
 
 
 def _pair(x1, x2, dtype=None):
@@ -31,9 +28,20 @@ def _wide(*xs):
     return "int32" if len(xs) == 2 and all(kind(x) == "int8" for x in xs) else None
 
 
+_float32 = None  # what arrays of the backend in use have as their `dtype`
+
+
+def _on_load(backend):
+    global _float32
+    _float32 = backend.type_object("float32")
+
+
+on_load(_on_load)
+
+
 def _plain_product(x1, x2):
     """Whether both are matrices of float32 that fit."""
-    return type(x1) is type(x2) and x1.dtype is x2.dtype is _FLOAT32 and x1.ndim == 2 == x2.ndim and x1.shape[1] == x2.shape[0]
+    return getattr(x2, "dtype", None) is x1.dtype is _float32 and x1.ndim == 2 == x2.ndim and x1.shape[1] == x2.shape[0]
 
 
 @op(tensors=2, direct=_plain_product)

@@ -88,6 +88,7 @@ CALLS = {  # (arguments, keywords) besides the plain (X,) of an activation
     "glu": [((X, 0), {}), ((X,), {"axis": -1})],
     "softmax": [((SQUARE,), {"axis": 1}), ((SQUARE,), {"axis": (1, 2)}), ((SQUARE,), {"axis": None})],
     "log_softmax": [((SQUARE, 0), {}), ((SQUARE,), {"axis": (0, 2)})],
+    "mean": [((SQUARE,), {}), ((SQUARE, 1), {}), ((SQUARE,), {"keepdims": True})],
     "layer_normalization": [((X,), {}), ((X, *VECTORS[:2]), {}), ((SQUARE,), {"axis": (1, 2), "epsilon": 0.1}), ((SQUARE,), {"axis": 1})],
     "rms_normalization": [((X,), {}), ((X, VECTORS[0]), {"epsilon": 0.1}), ((SQUARE,), {"axis": 0})],
     "batch_normalization": [
