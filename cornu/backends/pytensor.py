@@ -13,7 +13,6 @@ import contextlib
 import functools
 import importlib
 import os
-import threading
 import warnings
 import weakref
 
@@ -36,6 +35,7 @@ from cornu.backends.pytensor_symbols import (
     QUICK,
     Traced,
     counts,
+    current,
     fresh,
     from_variable,
     function_of,
@@ -59,7 +59,6 @@ OPERATOR_TYPES = (Traced,)  # gets the operators of tensors from cornu.ops
 
 globals().update({name: found for name, found in vars(pytensor_primitives).items() if name in UNARY or name in BINARY or name in PRIMITIVES})
 relu = pytensor_primitives.relu
-_state = threading.local()  # .depth: how many programs are being traced; .mode: how the outermost will be compiled
 
 
 # Arrays
@@ -130,18 +129,18 @@ def eager(function):
 
 
 def _tracing():
-    return getattr(_state, "depth", 0) > 0
+    return getattr(current, "depth", 0) > 0
 
 
 @contextlib.contextmanager
 def _trace(mode=None):
     """Inside, a program is traced; `mode` says how it will be compiled, where it is the outermost."""
-    outer = getattr(_state, "depth", 0), getattr(_state, "mode", None)
-    _state.depth, _state.mode = outer[0] + 1, outer[1] if outer[0] else mode
+    outer = getattr(current, "depth", 0), getattr(current, "mode", None)
+    current.depth, current.mode = outer[0] + 1, outer[1] if outer[0] else mode
     try:
         yield
     finally:
-        _state.depth, _state.mode = outer
+        current.depth, current.mode = outer
 
 
 def stop_gradient(x):
@@ -233,7 +232,7 @@ def _scan(body, state, xs, length, reverse):
         outputs_info=[pinned(x.variable, x).variable for x in states] + [None] * len(ys),
         non_sequences=around,
         n_steps=counts((length,))[0],
-        mode=getattr(_state, "mode", None),
+        mode=getattr(current, "mode", None),
         strict=True,
         return_list=True,
         return_updates=False,
@@ -352,7 +351,7 @@ def _program(function, leaves, mode):
     parts = tree.flatten(out)
     places = [i for i, x in enumerate(parts) if isinstance(x, Traced)]
     if mode is not QUICK:
-        importlib.import_module("cornu.backends.pytensor_numba")
+        importlib.import_module(f"cornu.backends.pytensor_{'jax' if mode == 'JAX' else 'numba'}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Numba will use object mode")
         run = function_of([x.variable for x in symbols], [parts[i].variable for i in places], mode)

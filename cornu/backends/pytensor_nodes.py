@@ -28,7 +28,7 @@ def outputs_of(sizes, window, strides, dilation):
     return [(n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(sizes, window, strides, dilation, strict=True)]
 
 
-def _places(window, strides, dilation, outputs):
+def places_of(window, strides, dilation, outputs):
     """For each place in a window the slices of what it sees as the window moves."""
     for place in itertools.product(*map(range, window)):
         yield tuple(slice(i * d, i * d + (o - 1) * s + 1, s) for i, d, s, o in zip(place, dilation, strides, outputs, strict=True))
@@ -52,7 +52,7 @@ class Windows(Op):
         (x,) = inputs
         outputs = outputs_of(x.shape[1:-1], self.window, self.strides, self.dilation)
         found = np.empty((x.shape[0], *outputs, int(np.prod(self.window)), x.shape[-1]), x.dtype)
-        for i, seen in enumerate(_places(self.window, self.strides, self.dilation, outputs)):
+        for i, seen in enumerate(places_of(self.window, self.strides, self.dilation, outputs)):
             found[..., i, :] = x[(slice(None), *seen)]
         storage[0][0] = found
 
@@ -62,7 +62,7 @@ class Windows(Op):
 
     def pullback(self, inputs, outputs, gradients):
         (x,) = inputs
-        return [Overlap(self.window, self.strides, self.dilation)(gradients[0], *[x.shape[i] for i in range(1, x.ndim - 1)])]
+        return [Overlap(self.window, self.strides, self.dilation)(gradients[0], *[x.shape[i] if n is None else n for i, n in enumerate(x.type.shape[1:-1], 1)])]
 
 
 class Overlap(Op):
@@ -80,7 +80,7 @@ class Overlap(Op):
     def perform(self, node, inputs, storage):
         x, *space = inputs
         found = np.zeros((x.shape[0], *map(int, space), x.shape[-1]), x.dtype)
-        for i, seen in enumerate(_places(self.window, self.strides, self.dilation, x.shape[1:-2])):
+        for i, seen in enumerate(places_of(self.window, self.strides, self.dilation, x.shape[1:-2])):
             found[(slice(None), *seen)] += x[..., i, :]
         storage[0][0] = found
 

@@ -11,7 +11,7 @@ from cornu import shapes
 from cornu.backends import pytensor_nodes as nodes
 from cornu.backends import spec
 from cornu.backends.numpy_tape import lifted
-from cornu.backends.pytensor_symbols import Traced, counts, held, key_of, known, lift, pinned, primitive, size_of, traces, type_of
+from cornu.backends.pytensor_symbols import Traced, counts, current, held, key_of, known, lift, pinned, primitive, size_of, traces, type_of
 
 # Elementwise
 
@@ -327,7 +327,14 @@ def _window(x, starts, sizes):
 
 @primitive
 def dynamic_slice(x, starts, sizes):
-    return x.variable[_window(x, starts, sizes)]
+    window = _window(x, starts, sizes)
+    if getattr(current, "mode", None) != "JAX":
+        return x.variable[window]
+    found = x.variable  # JAX has no slices whose ends follow from values
+    for axis, (place, size) in enumerate(zip(window, sizes, strict=True)):
+        if place.start is not None:
+            found = found[(*[builtins.slice(None)] * axis, place.start + np.arange(size))]
+    return found
 
 
 @primitive

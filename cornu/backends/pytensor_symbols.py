@@ -4,6 +4,7 @@ import collections
 import functools
 import itertools
 import math
+import threading
 
 import ml_dtypes
 import numpy as np
@@ -18,6 +19,7 @@ from cornu.backends import spec
 from cornu.backends.numpy_tape import Quiet
 from cornu.backends.pytensor_nodes import local_astype
 
+current = threading.local()  # .depth: how many programs are being traced; .mode: how the outermost will be compiled
 QUICK = Mode(
     VMLinker(use_cloop=False, c_thunks=False), SequentialGraphRewriter(MergeOptimizer(), in2out(local_astype))
 )  # what runs a graph as it is, node by node

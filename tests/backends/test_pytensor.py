@@ -59,10 +59,14 @@ def test_layers_learn_as_on_jax(name):
 
 
 @pytest.mark.slow
-def test_the_default_mode_gives_what_the_quick_one_gives(monkeypatch):
+@pytest.mark.parametrize("mode", [None, "JAX"])
+def test_compiled_modes_give_what_the_quick_one_gives(mode, monkeypatch):
     x, stack = IMAGES, lambda: [layers.Conv2D(2, 3, strides=2), layers.MaxPooling2D(2), layers.Flatten(), layers.Dropout(0.5), layers.Dense(2)]
     quick = trained("pytensor", x, stack, "sgd")
-    monkeypatch.delenv("CORNU_PYTENSOR_MODE")
+    if mode is None:
+        monkeypatch.delenv("CORNU_PYTENSOR_MODE")
+    else:
+        monkeypatch.setenv("CORNU_PYTENSOR_MODE", mode)
     for one, other in zip(trained("pytensor", x, stack, "sgd"), quick, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
