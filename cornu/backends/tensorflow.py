@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from cornu import scopes, shapes, tree
-from cornu.backends import memory, stepwise, tensorflow_primitives
+from cornu.backends import memory, stepwise, tensorflow_primitives, tensorflow_recurrent
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 from cornu.backends.tensorflow_primitives import ARRAY, DTYPES, array, cast, dtype, is_array, share, tf  # noqa: F401  part of the backend
 from cornu.shapes import UNKNOWN, Spec
@@ -217,6 +217,10 @@ def _scan_stepwise(body, state, xs, length, reverse):
         return state, tree.map_structure(lambda *leaves: None if leaves[0] is None else tf.stack(leaves), *ys)
     nothing = body(state, tree.map_structure(lambda x: None if x is None else tf.zeros(x.shape[1:], x.dtype), xs))[1]
     return state, tree.map_structure(lambda x: None if x is None else tf.zeros((0, *x.shape), x.dtype), nothing)
+
+
+recurrent = functools.partial(tensorflow_recurrent.recurrent, scan)
+recurrent_refusal = tensorflow_recurrent.refusal
 
 
 def vectorize(function, in_axes):

@@ -195,6 +195,31 @@ def test_losses_of_recurrent_layers_and_attention_are_those_of_jax(jit_compile):
     np.testing.assert_allclose(histories[0], histories[1], rtol=1e-4)
 
 
+@pytest.mark.parametrize("zero_masked", [False, True])
+@pytest.mark.parametrize("kind, activation", [("LSTM", "tanh"), ("GRU", "tanh"), ("SimpleRNN", "tanh"), ("SimpleRNN", "relu")])
+def test_recurrent_loops_are_the_steps_one_by_one(kind, activation, zero_masked):
+    x, mask = tf.constant(RNG.normal(size=(3, 5, 4)).astype("float32")), np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
+    found = []
+    for unroll in False, True:
+        keras.utils.set_random_seed(0)
+        layer = getattr(layers, kind)(6, activation=activation, bias_initializer="normal", return_sequences=True, return_state=True, unroll=unroll)
+        layer.zero_output_for_mask = zero_masked
+        layer.build(x.shape)
+        assert layer.form()[0] == ("steps" if unroll else "kernel")
+
+        def told(x, layer=layer):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                outputs = layer(x, mask=mask)
+                loss = tf.add_n([tf.reduce_sum(tf.sin(y)) for y in outputs])
+            return list(outputs) + tape.gradient(loss, [x, *layer.trainable_variables])
+
+        found += [told(x), tf.function(told)(x)] if not unroll else [told(x)]
+    for one in found[:-1]:
+        for a, b in zip(one, found[-1], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_dropout_is_drawn_anew_and_from_the_seed():
     model = classifier(layers.Dropout(0.5, seed=1))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
