@@ -28,12 +28,12 @@ def _wide(*xs):
     return "int32" if len(xs) == 2 and all(kind(x) == "int8" for x in xs) else None
 
 
-_float32 = None  # what arrays of the backend in use have as their `dtype`
+_float32, _arrays = None, ()  # what arrays of the backend in use have as their `dtype`, and the types of those that are concrete
 
 
 def _on_load(backend):
-    global _float32
-    _float32 = backend.type_object("float32")
+    global _float32, _arrays
+    _float32, _arrays = backend.type_object("float32"), backend.ARRAY if isinstance(backend.ARRAY, tuple) else (backend.ARRAY,)
 
 
 on_load(_on_load)
@@ -41,7 +41,7 @@ on_load(_on_load)
 
 def _plain_product(x1, x2):
     """Whether both are matrices of float32 that fit."""
-    return getattr(x2, "dtype", None) is x1.dtype is _float32 and x1.ndim == 2 == x2.ndim and x1.shape[1] == x2.shape[0]
+    return type(x2) in _arrays and x2.dtype is x1.dtype is _float32 and x1.ndim == 2 == x2.ndim and x1.shape[1] == x2.shape[0]
 
 
 @op(tensors=2, direct=_plain_product)

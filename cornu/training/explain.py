@@ -54,12 +54,13 @@ def text(model, x=None, training=None):
 
 def _step(model, backend, training):
     title = backends.TITLES[backend.NAME]
-    if not backend.COMPILES:
-        rows = [("step", "op by op", f"the {backend.NAME} backend runs each op at once")]
-    elif runs_eagerly(model):
+    if runs_eagerly(model):
         rows = [("step", "op by op", "compile(run_eagerly=True)" if model.run_eagerly else "compile(jit_compile=False)")]
-    else:
+    elif backend.COMPILES or (hasattr(backend, "program") and model._training.asked):
         rows = [("step", f"one compiled program of {title}", None)]
+    else:
+        more = ", unless compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else ""
+        rows = [("step", "op by op", f"the {backend.NAME} backend runs each op at once{more}")]
     if training and model.optimizer is not None:
         form, why = model.optimizer.form()
         rows.append(

@@ -397,7 +397,7 @@ class Runner:
             return returned(values), tree.map_structure(lambda y: protocol.reshape(y, (y.shape[0] * y.shape[1], *y.shape[2:])), found)
 
         function = one if not many else outputs if mode == "predict" else several
-        compiled = getattr(self.backend, "compile_whole", self.backend.compile) if self.model._training.fused else self.backend.compile
+        compiled = getattr(self.backend, "compile_whole", self.backend.compile) if self.model._training.asked else self.backend.compile
         return compiled(function, donate=(0,) if mode == "train" else ()), note
 
     def read(self, output):

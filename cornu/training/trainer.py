@@ -27,7 +27,6 @@ class Training:
 
     def __init__(self):
         self.config = None
-        self.fused = False  # whether jit_compile=True was asked for, not left to the backend
         self.loss = self.metrics = self.tracker = None
         self.runners = {}
         self.asked = False  # whether jit_compile=True was written, and not left at "auto"
@@ -108,7 +107,7 @@ class Trainer:
         }
         self.optimizer, self.loss = optimizer, loss
         self.run_eagerly, self.steps_per_execution = bool(run_eagerly), int(steps_per_execution)
-        self.jit_compile, training.fused = training.config["jit_compile"], jit_compile is True
+        self.jit_compile = training.config["jit_compile"]
         self.stop_training = False
         self.train_function = self.test_function = self.predict_function = None
         self._training = training
