@@ -9,7 +9,7 @@ import itertools
 import math
 
 import jax
-import jax.numpy as jnp
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import numpy as np
 from jax import lax
 

@@ -8,7 +8,7 @@ import functools
 
 import jax
 from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad, batching, mlir  # pyright: ignore[reportMissingImports]
 
 
 def with_gradient(function, forward, backward):

@@ -7,7 +7,7 @@ import functools
 import math
 
 import jax
-import jax.numpy as jnp
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 from jax import lax
 
 from cornu import settings

@@ -2,7 +2,7 @@
 
 import math
 
-import jax.numpy as jnp
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 from jax import lax
 
 from cornu.backends.jax_derivatives import with_gradient

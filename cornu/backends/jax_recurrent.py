@@ -3,7 +3,7 @@
 import functools
 
 import jax
-import jax.numpy as jnp
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 from jax import lax
 
 from cornu.backends.jax_derivatives import with_gradient
