@@ -38,7 +38,9 @@ class ScheduleFreeAdamW(Optimizer):
     def add_slot(self, variable, name):
         if name == "velocity":
             return super().add_slot(variable, name)
-        return self.add_variable_from_reference(variable, name, lambda shape, dtype: ops.cast(variable.value, dtype))
+        return self.add_variable_from_reference(
+            variable, name, lambda shape, dtype: ops.copy(ops.cast(variable.value, dtype))
+        )  # some engines change weights in place
 
     elementwise = True
 
