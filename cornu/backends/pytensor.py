@@ -8,6 +8,8 @@ FAST_COMPILE, or `quick`, which compiles nothing: good for tests and short runs.
 Types that PyTensor lacks or can hardly compile (float16, bfloat16, float8) are computed in float32 and rounded when they leave a program.
 """
 
+# pyright: reportMissingImports=false
+
 import collections
 import contextlib
 import functools

@@ -1,5 +1,7 @@
 """What JAX computes for the operations in pytensor_nodes.py, where programs of PyTensor are compiled by it (`CORNU_PYTENSOR_MODE=JAX`)."""
 
+# pyright: reportMissingImports=false
+
 import jax.numpy as jnp
 from pytensor.link.jax.dispatch.basic import jax_funcify
 

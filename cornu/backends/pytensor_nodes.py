@@ -2,6 +2,8 @@
 and functions of NumPy with the gradients of the NumPy backend's rules.
 """
 
+# pyright: reportMissingImports=false
+
 import itertools
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What Numba compiles of the operations in pytensor_nodes.py; without it, it would call Python for them and could not keep the program for the next run."""
 
+# pyright: reportMissingImports=false
+
 import hashlib
 
 import numpy as np
@@ -94,25 +96,19 @@ def overlap(op, node, **kwargs):
                                     place += 1
         return found
 
-    if rank == 1:
+    @numba_njit
+    def line(x, c):
+        return joined(add(spread(x), 1, 1, c.item()))
 
-        @numba_njit
-        def run(x, c):
-            return joined(add(spread(x), 1, 1, c.item()))
+    @numba_njit
+    def plane(x, b, c):
+        return joined(add(spread(x), 1, b.item(), c.item()))
 
-    elif rank == 2:
+    @numba_njit
+    def space(x, a, b, c):
+        return joined(add(spread(x), a.item(), b.item(), c.item()))
 
-        @numba_njit
-        def run(x, b, c):
-            return joined(add(spread(x), 1, b.item(), c.item()))
-
-    else:
-
-        @numba_njit
-        def run(x, a, b, c):
-            return joined(add(spread(x), a.item(), b.item(), c.item()))
-
-    return run
+    return (line, plane, space)[rank - 1]
 
 
 @register_funcify_and_cache_key(Wrapped)

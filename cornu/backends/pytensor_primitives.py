@@ -1,5 +1,7 @@
 """The primitives as graphs of PyTensor, with values run at once. Those that PyTensor has no node for, or none with a gradient, are in pytensor_nodes.py."""
 
+# pyright: reportMissingImports=false
+
 import builtins
 import functools
 import math

@@ -1,5 +1,7 @@
 """Symbols: a variable of PyTensor with the shape that `spec` infers; and how a primitive that is written for them runs on values."""
 
+# pyright: reportMissingImports=false
+
 import collections
 import functools
 import itertools
