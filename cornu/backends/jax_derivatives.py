@@ -7,7 +7,7 @@ whose transpose is the gradient given.
 import functools
 
 import jax
-from jax.extend.core import Primitive
+from jax.extend.core import Primitive  # pyright: ignore[reportMissingImports]
 from jax.interpreters import ad, batching, mlir  # pyright: ignore[reportMissingImports]
 
 
