@@ -7,6 +7,7 @@ Arrays are made on the first GPU that PyTorch sees, else on the CPU; `cornu.devi
 import builtins
 import contextlib
 import functools
+import importlib
 import math
 
 import ml_dtypes
@@ -684,8 +685,7 @@ trained, put, layer_attribute, is_module, call_module = (
 
 
 def program(function, arguments, compiled=True):
-    from cornu.backends import torch_programs  # torch.compile takes seconds to import
-
+    torch_programs = importlib.import_module("cornu.backends.torch_programs")  # torch.compile takes seconds to import
     return torch_programs.program(compile(function), arguments, compiled)
 
 
