@@ -30,9 +30,7 @@ def model_of(name):
     if name == "lstm":
         model = keras.Sequential([keras.Input((28, 28)), layers.LSTM(64), layers.Dense(10)])
         return model, generator.random((1024, 28, 28), "float32"), 64
-    model = keras.Sequential(
-        [keras.Input((28, 28, 1)), layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(10)]
-    )
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(10)])
     return model, generator.random((1024, 28, 28, 1), "float32"), 64
 
 

@@ -49,6 +49,7 @@ def test_counts_and_times(backend):
 
 def test_the_time_is_that_of_the_layer():
     """A layer that waits shows the time that it waits, and no other does."""
+
     class Slow(layers.Layer):
         def call(self, x):
             if hasattr(x, "ctypes"):  # values, not shapes
