@@ -18,9 +18,9 @@ from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 from cornu.backends.tensorflow_primitives import ARRAY, DTYPES, array, cast, dtype, is_array, share, tf  # noqa: F401  part of the backend
 from cornu.shapes import UNKNOWN, Spec
 
-from tensorflow.python.autograph.core import config  # isort: skip
-from tensorflow.python.eager import record  # isort: skip  no public name tells whether a tape is on, or that a variable was read
-from tensorflow.python.eager.tape import variable_accessed  # isort: skip
+from tensorflow.python.autograph.core import config  # isort: skip  # pyright: ignore[reportMissingImports]
+from tensorflow.python.eager import record  # isort: skip  no public name tells whether a tape is on, or that a variable was read  # pyright: ignore[reportMissingImports]
+from tensorflow.python.eager.tape import variable_accessed  # isort: skip  # pyright: ignore[reportMissingImports]
 
 memory.keep()
 config.CONVERSION_RULES = (config.DoNotConvert("cornu"), *config.CONVERSION_RULES)  # AutoGraph leaves our functions as they are
