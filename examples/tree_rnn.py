@@ -49,6 +49,8 @@ class TreeNetwork(keras.Model):
         super().__init__()
         self.leaf = layers.Embedding(3, size)
         self.operators = [layers.Dense(size, "tanh") for _ in (AND, OR, XOR)]
+        for operator in self.operators:  # the first trees may not have all of them, and the optimizer wants to know all weights
+            operator.build((None, 2 * size))
         self.answer = layers.Dense(1, "sigmoid")
 
     def call(self, trees):
