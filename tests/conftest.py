@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
-os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read, none of Keras's is written
-
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read
+pathlib.Path(os.environ["KERAS_HOME"], "keras.json").write_text("{}", encoding="utf-8")  # TensorFlow writes one that names it where there is none
 os.environ.setdefault("CORNU_PYTENSOR_MODE", "quick")  # programs of PyTensor run as they are, where compiling each takes seconds
 
 from cornu import backends, scopes  # noqa: E402

@@ -31,7 +31,7 @@ def _axes(axis, rank):
 
 def moments(x, axes, keepdims=False, synchronized=False):
     axes = _axes(axes, x.ndim) if x.dtype.name in _FULL and x.size else None
-    return _moments(axes, bool(keepdims))(x) if axes else NotImplemented
+    return tuple(_moments(axes, bool(keepdims))(x)) if axes else NotImplemented
 
 
 @functools.cache

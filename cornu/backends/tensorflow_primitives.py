@@ -2,14 +2,31 @@
 
 import builtins
 import functools
+import importlib
 import math
 import os
+import tempfile
 
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what it says when it starts is no warning; errors still show
 
-import tensorflow as tf
+def _started():
+    """TensorFlow's module. What it says when it starts is no warning, errors still show; the keras.json that it writes, which would choose this
+    backend for programs to come, goes elsewhere."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    before = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["KERAS_HOME"] = folder
+        try:
+            return importlib.import_module("tensorflow")
+        finally:
+            if before is None:
+                del os.environ["KERAS_HOME"]
+            else:
+                os.environ["KERAS_HOME"] = before
+
+
+tf = _started()
 
 ARRAY = type(tf.constant(0))
 

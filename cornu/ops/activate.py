@@ -238,6 +238,7 @@ def hard_tanh(x):
     >>> ops.hard_tanh([-3.0, 0.5, 2.0]).tolist()
     [-1.0, 0.5, 1.0]
     """
+    x = cast(x, dtypes.result(kind(x), "int"))  # booleans are numbers here
     return where(greater(abs(x), 1), sign(x), x)
 
 

@@ -100,7 +100,7 @@ out["loss"], out["changes"] = trained(keras, model, x, y)
     )
     draw = np.random.default_rng(0)
     x, y, file = draw.standard_normal((8, 64, 64, 3)).astype("float32"), draw.integers(0, 5, 8), str(tmp_path / "a.weights.h5")
-    wanted = oracle.run(snippet, backend="torch", x=x, y=y, file=file)
+    wanted = oracle.run(snippet, backend="jax", x=x, y=y, file=file)
     space = {"np": np}
     exec(code, space)
     backends.load("numpy")
