@@ -1,10 +1,9 @@
 """Products of matrices in the forms that XLA runs fast on a CPU."""
 
-import math
-
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 from jax import lax
 
+from cornu.backends import contraction
 from cornu.backends.jax_derivatives import with_gradient
 
 
@@ -32,21 +31,5 @@ def matmul(x, y):
 
 def einsum(equation, xs):
     """`jnp.einsum`: a contraction of two tensors without axes of a batch as one product."""
-    inputs, output = equation.split("->")
-    if len(xs) == 2:
-        left, right = inputs.split(",")
-        shared = set(left) & set(right)
-        distinct = len(set(left)) == len(left) and len(set(right)) == len(right)
-        if distinct and shared and set(output) == set(left) ^ set(right):  # no axis of a batch, none only summed over
-            return _einsum_as_product(left, right, output, *xs)
-    return jnp.einsum(equation, *xs)
-
-
-def _einsum_as_product(left, right, output, x, y):
-    rows, shared, columns = ([c for c in left if c not in right], [c for c in left if c in right], [c for c in right if c not in left])
-    sizes = dict(zip(left + right, x.shape + y.shape, strict=True))
-    inner = math.prod(sizes[c] for c in shared)
-    x = x.transpose([left.index(c) for c in rows + shared]).reshape(math.prod(sizes[c] for c in rows), inner)
-    y = y.transpose([right.index(c) for c in shared + columns]).reshape(inner, math.prod(sizes[c] for c in columns))
-    found = matmul(x, y).reshape([sizes[c] for c in rows + columns])
-    return found.transpose([(rows + columns).index(c) for c in output])
+    found = contraction.as_product(equation, xs, jnp.transpose, jnp.reshape, matmul)
+    return jnp.einsum(equation, *xs) if found is None else found

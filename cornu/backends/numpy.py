@@ -5,13 +5,12 @@ be views of their inputs: nothing here writes to an array that it was given.
 """
 
 import builtins
-import contextlib
 import functools
 
 import numpy as np
 
 from cornu import tree
-from cornu.backends import numpy_gradients, numpy_tape, stepwise
+from cornu.backends import host, numpy_gradients, numpy_tape, stepwise
 from cornu.backends.numpy_tape import Quiet, Traced, lifted, plain
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 
@@ -71,20 +70,7 @@ def copy(x):
     return np.array(plain(x))
 
 
-def block(tree):
-    pass
-
-
-def devices():
-    return ["cpu"]
-
-
-@contextlib.contextmanager
-def device_scope(name):
-    """Arrays are in the memory of the processor whatever the scope; only `"cpu"` is known."""
-    if name.lower().partition(":")[0] != "cpu":
-        raise ValueError(f"device: the numpy backend has only 'cpu'; got {name!r}.")
-    yield
+block, devices, device_scope = host.block, host.devices, host.only_cpu(NAME)
 
 
 # Control flow: Python's own
@@ -205,11 +191,7 @@ def compile(function, donate=()):
     return call
 
 
-def repeat(step, state, batches, length):
-    logs = None
-    for i in range(length):
-        state, logs = step(state, _item(batches, i))
-    return state, logs
+repeat = stepwise.repeated(_item)
 
 
 def infer(function, specs):

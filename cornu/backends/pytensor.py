@@ -27,8 +27,8 @@ from pytensor.graph.replace import graph_replace
 from pytensor.ifelse import ifelse
 
 from cornu import settings, tree
+from cornu.backends import host, pytensor_primitives, spec, stepwise
 from cornu.backends import pytensor_nodes as nodes
-from cornu.backends import pytensor_primitives, spec, stepwise
 from cornu.backends.numpy_tape import Quiet, lifted
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 from cornu.backends.pytensor_primitives import add, cast, concatenate, full, getitem, multiply, reshape, transpose
@@ -107,20 +107,7 @@ def copy(x):
     return np.array(x)
 
 
-def block(tree):
-    pass
-
-
-def devices():
-    return ["cpu"]
-
-
-@contextlib.contextmanager
-def device_scope(name):
-    """Arrays are in the memory of the processor whatever the scope; only `"cpu"` is known."""
-    if name.lower().partition(":")[0] != "cpu":
-        raise ValueError(f"device: the pytensor backend has only 'cpu'; got {name!r}.")
-    yield
+block, devices, device_scope = host.block, host.devices, host.only_cpu(NAME)
 
 
 def eager(function):
@@ -417,11 +404,7 @@ def compile(function, donate=()):
     return call
 
 
-def repeat(step, state, batches, length):
-    logs = None
-    for i in range(length):
-        state, logs = step(state, _item(batches, i))
-    return state, logs
+repeat = stepwise.repeated(_item)
 
 
 def infer(function, specs):

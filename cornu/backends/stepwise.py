@@ -16,6 +16,18 @@ def while_loop(test, body, state):
     return state
 
 
+def repeated(item):
+    """The `repeat` of a backend whose `item(structure, i)` takes the i-th of axis 0 of each array."""
+
+    def repeat(step, state, batches, length):
+        logs = None
+        for i in range(length):
+            state, logs = step(state, item(batches, i))
+        return state, logs
+
+    return repeat
+
+
 def infer_by_zeros(function, specs, zeros, dtype):
     """The Specs of `function(*specs)`: run on `zeros(shape, dtype)` for two lengths of every unknown size; a size that differs is unknown."""
 

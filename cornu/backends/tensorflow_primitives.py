@@ -9,6 +9,8 @@ import tempfile
 
 import numpy as np
 
+from cornu.backends import contraction, widening
+
 
 def _started():
     """TensorFlow's module. What it says when it starts is no warning, errors still show; the keras.json that it writes, which would choose this
@@ -400,29 +402,8 @@ def matmul(x, y):
 
 
 def einsum(equation, xs):
-    inputs, output = equation.split("->")
-    if len(xs) == 2:
-        left, right = inputs.split(",")
-        shared = set(left) & set(right)
-        distinct = len(set(left)) == len(left) and len(set(right)) == len(right)
-        if distinct and shared and set(output) == set(left) ^ set(right):  # no axis of a batch, none only summed over
-            return _einsum_as_product(left, right, output, *xs)
-    return tf.einsum(equation, *xs)
-
-
-def _einsum_as_product(left, right, output, x, y):
-    """A contraction without batch axes as the product of two matrices, whose gradients are products of matrices too."""
-    rows, shared, columns = ([c for c in left if c not in right], [c for c in left if c in right], [c for c in right if c not in left])
-    sizes = dict(zip(left + right, (*x.shape, *y.shape), strict=True))
-    inner = math.prod(sizes[c] for c in shared)
-    x = tf.reshape(_ordered(x, [left.index(c) for c in rows + shared]), (math.prod(sizes[c] for c in rows), inner))
-    y = tf.reshape(_ordered(y, [right.index(c) for c in shared + columns]), (inner, math.prod(sizes[c] for c in columns)))
-    product = tf.reshape(tf.matmul(x, y), [sizes[c] for c in rows + columns])
-    return _ordered(product, [(rows + columns).index(c) for c in output])
-
-
-def _ordered(x, axes):
-    return x if axes == sorted(axes) else tf.transpose(x, axes)
+    found = contraction.as_product(equation, xs, tf.transpose, tf.reshape, tf.matmul)
+    return tf.einsum(equation, *xs) if found is None else found
 
 
 def conv(x, kernel, strides, padding, dilation, groups):
@@ -533,28 +514,7 @@ def _same_batch(a, b):
 # Types without a kernel are computed in a wider one and cast back
 
 
-def _widened(function, wider):
-    """`function` for the types of `wider` too, which it computes in the types that they stand for there."""
-
-    def call(x, *args):
-        first = args[0] if type(x) is str else x  # an equation comes before its tensors
-        kept = (first[0] if type(first) in (list, tuple) else first).dtype
-        wide = wider.get(kept)
-        if wide is None:
-            return function(x, *args)
-        out = function(*(_as_type(arg, kept, wide) for arg in (x, *args)))
-        return tuple(_as_type(part, wide, kept) for part in out) if type(out) is tuple else _as_type(out, wide, kept)
-
-    call.narrow = function
-    return call
-
-
-def _as_type(x, old, new):
-    if type(x) in (list, tuple):
-        return type(x)([_as_type(item, old, new) for item in x])
-    return tf.cast(x, new) if isinstance(x, tf.Tensor) and x.dtype is old else x
-
-
+_as_type = widening.caster(tf.Tensor, tf.cast)
 _QUARTERS = {DTYPES["float8_e4m3fn"]: tf.float32, DTYPES["float8_e5m2"]: tf.float32}
 _HALVES = {tf.bfloat16: tf.float32, tf.float16: tf.float32}
 _UNSIGNED = {tf.uint8: tf.int64, tf.uint16: tf.int64, tf.uint32: tf.int64, tf.uint64: tf.int64}
@@ -572,4 +532,4 @@ for _wider, _names in (
         scatter dynamic_update_slice max_pool sum_pool"""),
 ):  # fmt: skip
     for _name in _names.split():
-        globals()[_name] = _widened(globals()[_name], _QUARTERS | _wider)
+        globals()[_name] = widening.widened(globals()[_name], _QUARTERS | _wider, _as_type)

@@ -17,7 +17,7 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import memory, stepwise, torch_modules, torch_recurrent, torch_updates
+from cornu.backends import memory, stepwise, torch_modules, torch_recurrent, torch_updates, widening
 from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
     batch_normalization,
     binary_crossentropy,
@@ -158,26 +158,7 @@ def eager(function):
     return getattr(function, "narrow", function)
 
 
-def _widened(function):
-    """`function` for all types: on those of `_WIDER` it computes in the wider type and casts back what has it."""
-
-    def call(x, *args):
-        first = args[0] if type(x) is str else x  # an equation comes before its tensors
-        kept = (first[0] if type(first) in (list, tuple) else first).dtype
-        wide = _WIDER.get(kept)
-        if wide is None:
-            return function(x, *args)
-        out = function(*(_as_type(arg, kept, wide) for arg in (x, *args)))
-        return tuple(_as_type(part, wide, kept) for part in out) if type(out) is tuple else _as_type(out, wide, kept)
-
-    call.narrow = function
-    return call
-
-
-def _as_type(x, old, new):
-    if type(x) in (list, tuple):
-        return type(x)([_as_type(item, old, new) for item in x])
-    return x.to(new) if isinstance(x, torch.Tensor) and x.dtype is old else x
+_as_type = widening.caster(torch.Tensor, torch.Tensor.to)
 
 
 # Elementwise. The second operand may be a Python number.
@@ -537,7 +518,7 @@ for _name in """negative abs sign sqrt square floor ceil round trunc isnan isinf
     less less_equal greater greater_equal bitwise_not bitwise_and bitwise_or bitwise_xor left_shift right_shift sum prod max min argmax argmin cumsum cumprod
     sort argsort top_k flip pad getitem take_along_axis scatter matmul einsum conv max_pool sum_pool nextafter dynamic_update_slice dilate where
     equal not_equal""".split():
-    globals()[_name] = _widened(globals()[_name])
+    globals()[_name] = widening.widened(globals()[_name], _WIDER, _as_type)
 
 
 for _name in "add subtract multiply bitwise_and bitwise_or bitwise_xor".split():
@@ -655,11 +636,7 @@ def compile(function, donate=()):
     return call
 
 
-def repeat(step, state, batches, length):
-    logs = None
-    for i in range(length):
-        state, logs = step(state, _item(batches, i))
-    return state, logs
+repeat = stepwise.repeated(_item)
 
 
 def infer(function, specs):
