@@ -3,6 +3,7 @@
 A backend's file is imported when the first value is computed, never before.
 """
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -223,12 +224,14 @@ def array(x, dtype=None):
 
 def other_engine(x):
     """The name of the backend whose tensor `x` is, where that is not the one in use, else None."""
-    found = _engine_of(x)
+    found = _engine_of(type(x))
     return found if found != name() else None
 
 
-def _engine_of(x):
-    package = type(x).__module__.partition(".")[0]
+@functools.cache
+def _engine_of(kind):
+    """The name of the backend whose tensors are of the type `kind`, or None; asked for every argument that has to be converted."""
+    package = kind.__module__.partition(".")[0]
     return next((which for which, (module, *_) in BACKENDS.items() if module != "numpy" and package.startswith(module)), None)
 
 
@@ -244,7 +247,7 @@ def _stack(x, dtype, backend):
 
 def _foreign(x):
     """A NumPy array of a tensor of another engine (on any device), of a pandas column, of whatever NumPy takes."""
-    engine = sys.modules.get(f"{__name__}.{_engine_of(x)}")  # its backend knows how, where it was in use
+    engine = sys.modules.get(f"{__name__}.{_engine_of(type(x))}")  # its backend knows how, where it was in use
     if engine is not None and engine.is_array(x):
         return engine.numpy(x)
     if hasattr(x, "detach"):
