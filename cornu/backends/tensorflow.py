@@ -466,3 +466,16 @@ def _over_an_axis(kernel):
 
 
 softmax, log_softmax = _over_an_axis(tf.nn.softmax), _over_an_axis(tf.nn.log_softmax)
+
+
+def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    count = x.shape.num_elements()
+    if not count or x.dtype is not tf.float32 or axis % x.ndim != x.ndim - 1:
+        return NotImplemented
+    channels = x.shape[-1]
+    scale = tf.ones(channels) if scale is None else scale
+    offset = tf.zeros(channels) if offset is None else offset
+    given = x if x.ndim == 4 else tf.reshape(x, (count // channels, 1, 1, channels))
+    out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(x=given, scale=scale, offset=offset, mean=(), variance=(), epsilon=epsilon)
+    rows = count // channels  # the kernel's variance is that of a sample: over one row less
+    return out if x.ndim == 4 else tf.reshape(out, x.shape), tf.stop_gradient(mean), tf.stop_gradient(variance) * ((rows - 1) / rows)

@@ -8,6 +8,7 @@ from cornu import backends, ops, shapes
 from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
+from cornu.ops.normalization import normalize_by_batch
 
 
 def _wide(x):
@@ -79,31 +80,30 @@ class BatchNormalization(Layer):
         axis = self.axis % x.ndim
         if mask is not None and tuple(mask.shape) != tuple(x.shape[: mask.ndim]) and len(mask.shape) > x.ndim:
             raise ValueError(f"{self._label()}: a mask of shape {shapes.public(mask.shape)} does not fit an input of shape {shapes.public(x.shape)}.")
-        if training and self.trainable:
-            mean, variance = self._moments(x, axis, mask)
-            keep = self.momentum
-            self.moving_mean.assign(ops.add(ops.multiply(self.moving_mean, keep), ops.multiply(ops.cast(mean, self.moving_mean.dtype), 1 - keep)))
-            self.moving_variance.assign(
-                ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.cast(variance, self.moving_variance.dtype), 1 - keep))
-            )
+        kind = backends.kind(x)
+        given = {
+            "offset": None if self.beta is None else ops.cast(self.beta, kind),
+            "scale": None if self.gamma is None else ops.cast(self.gamma, kind),
+            "epsilon": self.epsilon,
+        }
+        if not (training and self.trainable):
+            out = ops.batch_normalization(x, ops.cast(self.moving_mean, kind), ops.cast(self.moving_variance, kind), axis, **given)
+        elif mask is None:
+            out, *found = normalize_by_batch(x, axis, **given)
+            self._keep(*found)
         else:
-            kind = backends.kind(x)
-            mean, variance = ops.cast(self.moving_mean, kind), ops.cast(self.moving_variance, kind)
-        out = ops.batch_normalization(
-            x,
-            mean,
-            variance,
-            axis,
-            offset=None if self.beta is None else ops.cast(self.beta, backends.kind(x)),
-            scale=None if self.gamma is None else ops.cast(self.gamma, backends.kind(x)),
-            epsilon=self.epsilon,
-        )
+            mean, variance = self._moments(x, axis, mask)
+            out = ops.batch_normalization(x, mean, variance, axis, **given)
+            self._keep(mean, variance)
         return ops.cast(out, dtype)
+
+    def _keep(self, mean, variance):
+        """Have the running averages move towards the moments of a batch."""
+        for average, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(ops.add(ops.multiply(average, self.momentum), ops.multiply(ops.cast(new, average.dtype), 1 - self.momentum)))
 
     def _moments(self, x, axis, mask):
         others = tuple(i for i in range(x.ndim) if i != axis)
-        if mask is None:
-            return ops.moments(x, axes=others)
         weights = ops.cast(mask, backends.kind(x))
         weights = ops.reshape(weights, (*weights.shape, *(1,) * (x.ndim - weights.ndim)))
         weights = ops.broadcast_to(weights, tuple(1 if i == axis else size for i, size in enumerate(x.shape)))

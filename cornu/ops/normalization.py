@@ -38,6 +38,20 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return add(multiply(x, p.reshape(factor, shape)), p.reshape(shift, shape))
 
 
+@op
+def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    """`batch_normalization` by the moments of `x` itself over all axes but `axis`, as in training.
+
+    Args:
+        offset, scale: of the type of `x` and the shape (size of `axis`,), or None.
+
+    Returns:
+        The outputs; and for running averages, without gradients of their own, the mean and the variance.
+    """
+    mean, variance = moments(x, tuple(i for i in range(x.ndim) if i != axis % x.ndim))
+    return batch_normalization(x, mean, variance, axis, offset, scale, epsilon), p.stop_gradient(mean), p.stop_gradient(variance)
+
+
 def _placed(weight, x, axes):
     """`weight`, whose axes stand for `axes`, so that it broadcasts with `x`."""
     shape = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))
