@@ -1,230 +1,275 @@
-"""A step of `fit`, ours against Keras on the same engine and against PyTorch by hand.
+"""A step of `fit` and a call of `predict`: ours on each backend, Keras on the same engines, and by hand, in one table.
 
-    taskset -c 0 python benchmarks/fit.py [mlp cnn lstm transformer resnet50 mobilenet tiny] [--engine jax] [--peers keras torch] [--mnist mnist.npz] [--repeats 3] [--rounds 2]
+    python benchmarks/fit.py [mlp cnn lstm transformer resnet50 mobilenet tiny] [--engines jax torch ...] [--peers keras torch jax ...] [--mnist mnist.npz]
+                             [--quick] [--repeats 3] [--rounds 2] [--seconds 4] [--limit 300] [--cores 1] [--show]
 
-Each library trains in a process of its own, with its default settings: `fit` for Keras and ours (the same lines of code), a plain loop with fused
-Adam for PyTorch. The peers run in the interpreter that `CORNU_ORACLE` or `--oracle` names (an environment or its python), by default `.venv-oracle`
-of the repository. `--engine torch` has ours and Keras run on PyTorch, eagerly as is the default there. A first `fit` compiles and is not counted; of the further ones the least counts. Processor time is that of all threads.
+Every contender runs in processes of its own, by turns, with its default settings and on `--cores` cores: `fit` for Keras and ours (the same lines of code,
+workloads.py), a plain loop by hand (by_hand.py). The peers run in the interpreter that `--oracle` or `CORNU_ORACLE` names (an environment or its python),
+by default `.venv-oracle`. A first `fit` compiles and is not counted; of the further ones, at least `--repeats` and `--seconds` long, the least counts.
+Processor time is that of all threads. What fails, or takes longer than `--limit` seconds, is said and left out; results are saved after every workload.
 
-mlp: 784-128-10 with dropout, 60,000 rows, batch 32. cnn: four blocks of convolution and pooling 32/64/128/128, dense 1024, 512, 10, batch 64.
-lstm: embedding 20,000 x 128, LSTM 128, one sigmoid, 80 words, batch 32. transformer: embedding 8,000 x 128, two encoder blocks (4 heads, 512 hidden),
-mean, two softmax, 128 words, batch 32 (not by hand). resnet50, mobilenet: `applications.ResNet50` and `MobileNetV2` on pictures of 64 and 96 pixels,
-10 classes, batch 32 (not by hand). tiny: 8-16-1 regression, 1,000 rows, batch 32, 20 epochs.
+No speed is bought with a changed result: from the same first weights, dropout off, ten steps of `fit` must give the losses that NumPy gives (JAX for the
+applications) within 1e-4, and so must ten more in one `fit`; with `--mnist` the accuracy of the mlp on new digits after its first epoch is told.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import os
-import resource
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
-from measuring import oracle, save
+import table
+from measuring import kept, oracle, rates, save
+from workloads import CHECKED, WORKLOADS, compiled, data, digits, floor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BATCH = {"mlp": 32, "cnn": 64, "lstm": 32, "transformer": 32, "resnet50": 32, "mobilenet": 32, "tiny": 32}
-EPOCHS = {"mlp": 1, "cnn": 1, "lstm": 1, "transformer": 1, "resnet50": 1, "mobilenet": 1, "tiny": 20}
-CNN_ROWS = 64 * 24  # a step takes tens of milliseconds: 24 are enough
-LSTM_ROWS = 32 * 40
-TRANSFORMER_ROWS = 32 * 16
-PIXELS = {"resnet50": 64, "mobilenet": 96}
-PICTURES = 32 * 4
-ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor"}
-BY_HAND = ("mlp", "cnn", "lstm", "tiny")
-NAMES = {"ours": "cornu", "keras": "Keras", "torch": "PyTorch by hand"}
+ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor", "numpy": "NumPy"}
+KERAS = ("jax", "tensorflow", "torch")
+HAND = ("torch", "torch.compile", "jax", "tensorflow")
+NUMPY = ("mlp", "lstm", "transformer", "cnn", "tiny")  # the others take minutes there
+PREDICTED, CALLS = 2048, 1000  # rows at once, calls of one row
 
 
-def data(workload, mnist):
-    drawn = np.random.default_rng(0)
-    if workload == "tiny":
-        x = drawn.random((1000, 8), "float32")
-        return x, x.sum(1, keepdims=True)
-    if workload == "lstm":
-        return drawn.integers(0, 20000, (LSTM_ROWS, 80), "int32"), drawn.integers(0, 2, (LSTM_ROWS, 1)).astype("float32")
-    if workload == "transformer":
-        return drawn.integers(0, 8000, (TRANSFORMER_ROWS, 128), "int32"), drawn.integers(0, 2, TRANSFORMER_ROWS, "int32")
-    if workload in PIXELS:
-        return drawn.random((PICTURES, PIXELS[workload], PIXELS[workload], 3), "float32"), drawn.integers(0, 10, PICTURES, "int32")
-    if mnist:
-        with np.load(mnist) as file:
-            x, y = file["x_train"].astype("float32") / 255, file["y_train"].astype("int32")
+# -- one contender, in a process of its own ---------------------------------------------------------------------------------------------------
+
+
+def library(name):
+    if name == "cornu":
+        import cornu as keras
     else:
-        x, y = drawn.random((60000, 28, 28), "float32"), drawn.integers(0, 10, 60000, "int32")
-    return (x.reshape(-1, 784), y) if workload == "mlp" else (x[:CNN_ROWS, ..., None], y[:CNN_ROWS])
+        import keras
+    return keras
 
 
-def compiled(keras, workload):
-    """The model of a workload, compiled: written against Keras's public interface, for Keras and for ours."""
-    layers = keras.layers
-    if workload == "mlp":
-        model = keras.Sequential([keras.Input((784,)), layers.Dense(128, activation="relu"), layers.Dropout(0.2), layers.Dense(10, activation="softmax")])
-    elif workload == "cnn":
-        model = keras.Sequential([keras.Input((28, 28, 1))])
-        for filters, window in (32, 5), (64, 5), (128, 3), (128, 3):
-            model.add(layers.Conv2D(filters, window, activation="relu", padding="same"))
-            model.add(layers.MaxPooling2D(2))
-        model.add(layers.Flatten())
-        for units in 1024, 512:
-            model.add(layers.Dense(units, activation="relu"))
-        model.add(layers.Dense(10, activation="softmax"))
-    elif workload == "lstm":
-        model = keras.Sequential([keras.Input((80,)), layers.Embedding(20000, 128), layers.LSTM(128), layers.Dense(1, activation="sigmoid")])
-    elif workload == "transformer":
-        inputs = keras.Input((128,), dtype="int32")
-        words = layers.Embedding(8000, 128)(inputs)
-        for _ in range(2):
-            attended = layers.MultiHeadAttention(4, 32)(words, words)
-            words = layers.LayerNormalization()(layers.Add()([words, attended]))
-            hidden = layers.Dense(128)(layers.Dense(512, activation="relu")(words))
-            words = layers.LayerNormalization()(layers.Add()([words, hidden]))
-        model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling1D()(words)))
-    elif workload in PIXELS:
-        make = keras.applications.ResNet50 if workload == "resnet50" else keras.applications.MobileNetV2
-        model = make(weights=None, input_shape=(PIXELS[workload], PIXELS[workload], 3), classes=10)
-    else:
-        model = keras.Sequential([keras.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(1)])
-    if workload == "tiny":
-        model.compile("adam", "mse")
-    elif workload == "lstm":
-        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    else:
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def trained_by_fit(keras, workload, x, y):
-    """`run()` trains some epochs."""
-    model = compiled(keras, workload)
-    return lambda: model.fit(x, y, batch_size=BATCH[workload], epochs=EPOCHS[workload], verbose=0)
-
-
-def trained_by_torch(workload, x, y):
-    import torch
-    from torch import nn
-
-    if workload == "mlp":
-        model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10))
-    elif workload == "cnn":
-        blocks, channels = [], 1
-        for filters, window in (32, 5), (64, 5), (128, 3), (128, 3):
-            blocks += [nn.Conv2d(channels, filters, window, padding=window // 2), nn.ReLU(), nn.MaxPool2d(2)]
-            channels = filters
-        model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(128, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10))
-        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-    elif workload == "lstm":
-
-        class Words(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.embedding, self.lstm, self.dense = nn.Embedding(20000, 128), nn.LSTM(128, 128, batch_first=True), nn.Linear(128, 1)
-
-            def forward(self, x):
-                return self.dense(self.lstm(self.embedding(x))[0][:, -1])
-
-        model = Words()
-    else:
-        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-    loss_of = {"tiny": nn.functional.mse_loss, "lstm": nn.functional.binary_cross_entropy_with_logits}.get(workload, nn.functional.cross_entropy)
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    x, y, size = torch.from_numpy(x), torch.from_numpy(y if workload in ("tiny", "lstm") else y.astype("int64")), BATCH[workload]
-
-    def run():
-        for _ in range(EPOCHS[workload]):
-            total, right, order = 0.0, 0.0, torch.randperm(len(x))
-            for start in range(0, len(x), size):
-                rows = order[start : start + size]
-                output, truth = model(x[rows]), y[rows]
-                loss = loss_of(output, truth)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                total += loss.item()
-                if workload == "lstm":
-                    right += ((output > 0) == (truth > 0.5)).sum().item()
-                elif workload != "tiny":
-                    right += (output.argmax(1) == truth).sum().item()
-
-    return run
-
-
-def measure(library, workload, mnist, repeats, engine):
-    """Milliseconds a step of one library, in this process."""
-    x, y = data(workload, mnist)
-    if library == "torch":
-        run = trained_by_torch(workload, x, y)
-    else:
-        os.environ["KERAS_BACKEND"] = engine
-        if library == "ours":
-            import cornu as keras
-        else:
-            import keras
-        run = trained_by_fit(keras, workload, x, y)
-    steps = EPOCHS[workload] * -(-len(x) // BATCH[workload])
-    begun = time.perf_counter(), time.process_time()
-    run()
-    first = time.perf_counter() - begun[0], time.process_time() - begun[1]
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter(), time.process_time()
+def timed(run, seconds, repeats):
+    """The least (processor, wall) seconds of `run()`."""
+    times, begun = [], time.perf_counter()
+    while len(times) < repeats or time.perf_counter() - begun < seconds:
+        start = time.perf_counter(), time.process_time()
         run()
-        times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
-    wall, cpu = (1e3 * min(column) / steps for column in zip(*times, strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"cpu_ms": cpu, "wall_ms": wall, "first_fit_s": first[0], "first_fit_cpu_s": first[1], "peak_mb": peak}
+        times.append((time.process_time() - start[1], time.perf_counter() - start[0]))
+    return [min(column) for column in zip(*times, strict=True)]
 
 
-def named(library, engine):
-    return NAMES[library] if library == "torch" else f"{NAMES[library]} on {ENGINES[engine]}"
+def losses(model, name, weights):
+    """The losses of ten steps, each a `fit` of its own, and the mean loss of ten more in one `fit`; begun from `weights`."""
+    x, y, size = *data(name), WORKLOADS[name].batch
+    if weights is not None:
+        model.set_weights(weights)
+    fit = lambda x, y: float(model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0).history["loss"][0])
+    places = [slice(i * size, (i + 1) * size) for i in range(CHECKED)]
+    return [*(fit(x[place], y[place]) for place in places), fit(x[: CHECKED * size], y[: CHECKED * size])]
 
 
-def in_its_own_process(library, workload, python, given):
-    """What `measure` finds in a new process of the interpreter `python`."""
-    environment = os.environ | {"PYTHONPATH": ROOT if library == "ours" else "", "PYTHONWARNINGS": "ignore"}
-    command = [python, os.path.abspath(__file__), workload, "--measure", library, "--repeats", str(given.repeats), "--engine", given.engine]
+def predicting(predict, x, slow, seconds):
+    """Milliseconds, processor and wall, of a batch of 32 among 2,048 rows (256 of an application), and of one row by itself."""
+    x = np.resize(x, (PREDICTED // 8 if slow else PREDICTED, *x.shape[1:]))
+    predict(x, 32)
+    many = [1e3 * 32 / len(x) * spent for spent in timed(lambda: predict(x, 32), seconds, 2)]
+    predict(x[:1], 1)
+    calls = int(np.clip(seconds / 5 / timed(lambda: predict(x[:1], 1), 0, 3)[1], 4, CALLS // 5))
+    some = lambda: [predict(x[:1], 1) for _ in range(calls)]
+    return many, [1e3 / calls * spent for spent in timed(some, seconds, 5 if calls == CALLS // 5 else 2)]
+
+
+def bare(model):
+    """A compiled call of the model with nothing around it, on JAX."""
+    import jax
+
+    states = [[variable.value for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+    call = jax.jit(lambda trained, others, x: model.stateless_call(trained, others, x, training=False)[0])
+    return lambda x, size: np.asarray(call(*states, x))
+
+
+def by_fit(kind, engine, name, given, x, y):
+    """(train, predict, what was found about the losses)."""
+    keras, workload, found, model = library(kind), WORKLOADS[name], {}, None
+    if given.reference and given.first and (kind == "cornu" or engine == ("tensorflow" if workload.slow else "jax")):
+        with np.load(given.reference) as file:
+            wanted, weights = file["losses"], [file[key] for key in sorted(key for key in file if key != "losses")]
+        model = compiled(keras, name, dropout=0)
+        difference = np.abs(np.array(losses(model, name, weights)) - wanted)
+        found = {"loss_difference": float(difference[:-1].max()), "loss_difference_many": float(difference[-1])}
+    if model is None or name == "mlp":
+        model = compiled(keras, name)
+    train = lambda verbose=0: model.fit(x, y, batch_size=workload.batch, epochs=workload.epochs, verbose=verbose)
+    predict = lambda x, size: model.predict(x, batch_size=size, verbose=0)
+    if kind == "cornu" and engine == "jax":
+        found["bare"] = lambda: bare(model)
+    return train, predict, found
+
+
+def measure(contender, name, given):
+    """Everything about one contender and workload."""
+    kind, engine = contender.split("/")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
+    os.environ["KERAS_BACKEND"] = os.environ["CORNU_BACKEND"] = engine
+    workload = WORKLOADS[name]
+    x, y = data(name, given.mnist)
+    if name != "tiny":
+        x, y = x[: workload.rows], y[: workload.rows]
+    if kind == "hand":
+        import by_hand
+
+        maker = {"jax": by_hand.by_jax, "tensorflow": by_hand.by_tensorflow}.get(engine, by_hand.by_torch)
+        train, predict = maker(name, x, y, *([True] if engine == "torch.compile" else []))
+        found = {}
+    else:
+        train, predict, found = by_fit(kind, engine, name, given, x, y)
+    make_bare = found.pop("bare", None)
+    spent = timed(train, 0, 1)
+    found["first_fit_cpu_s"], found["first_fit_s"] = spent
+    if name == "mlp" and given.mnist and given.first:
+        new_x, new_y = digits(given.mnist, "test")
+        found["accuracy"] = float(np.mean(predict(new_x.reshape(-1, 784), 250).argmax(1) == new_y))
+    steps = workload.epochs * -(-len(x) // workload.batch)
+    timings = {"": timed(train, given.seconds, given.repeats)}
+    if kind == "cornu":
+        with contextlib.redirect_stdout(io.StringIO()):
+            timings["bar_"] = timed(lambda: train(verbose=1), 0, given.repeats)
+    for what, spent in timings.items():
+        found[f"{what}cpu_ms"], found[f"{what}wall_ms"] = (1e3 * one / steps for one in spent)
+    if given.first and not given.no_predict:
+        seconds = given.seconds / 4
+        (found["predict_cpu_ms"], found["predict_wall_ms"]), (found["one_cpu_ms"], found["one_wall_ms"]) = predicting(predict, x, workload.slow, seconds)
+        if make_bare:
+            found["bare_one_cpu_ms"], found["bare_one_wall_ms"] = predicting(make_bare(), x[:1], True, seconds)[1]
+    return found
+
+
+def reference(name, given):
+    """The floor of a step; and first weights and losses, into the file `given.reference`: by NumPy, or JAX where that would take minutes."""
+    os.environ["KERAS_BACKEND"] = os.environ["CORNU_BACKEND"] = "numpy" if name in NUMPY else "jax"
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
+    keras = library("cornu")
+    keras.utils.set_random_seed(0)
+    model = compiled(keras, name, dropout=0)
+    weights = [np.array(weight) for weight in model.get_weights()]
+    np.savez(given.reference, losses=losses(model, name, None), **{f"w{i:04d}": weight for i, weight in enumerate(weights)})
+    (flops, moved), (per_ms, bytes_per_ms) = floor(name), rates()
+    return {"flops": flops, "bytes": moved, "gflops_per_s": per_ms / 1e6, "gb_per_s": bytes_per_ms / 1e6, "ms": max(flops / per_ms, moved / bytes_per_ms)}
+
+
+# -- all of them, by turns ----------------------------------------------------------------------------------------------------------------------
+
+
+def contenders(name, given):
+    """Names of what is measured on a workload."""
+    from by_hand import WRITTEN
+
+    ours = [f"cornu/{engine}" for engine in given.engines if engine != "numpy" or name in NUMPY]
+    if given.quick and WORKLOADS[name].slow:
+        return ["cornu/jax", *(["keras/tensorflow"] if "keras" in given.peers else []), *(["hand/torch"] if "torch" in given.peers else [])]
+    keras = [f"keras/{engine}" for engine in given.engines if engine in KERAS] if "keras" in given.peers else []
+    return [*ours, *keras, *(f"hand/{how}" for how in HAND if how in given.peers and name in WRITTEN[how])]
+
+
+def in_its_own_process(contender, name, given, folder, first):
+    """What `measure` finds in a new process; where that fails, `left_out` says why."""
+    ours = contender == "reference" or contender.startswith("cornu")
+    environment = os.environ | {"PYTHONPATH": ROOT if ours else "", "PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_HOME": folder}
+    environment |= {"TORCHINDUCTOR_CACHE_DIR": os.path.join(folder, "inductor"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    command = [sys.executable if ours else oracle(given.oracle), os.path.abspath(__file__), name, "--measure", contender]
+    for option in "repeats", "seconds", "cores":
+        command += [f"--{option}", str(getattr(given, option))]
     command += ["--mnist", os.path.abspath(given.mnist)] if given.mnist else []
-    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-    if ran.returncode:
-        sys.exit(f"{workload} by {named(library, given.engine)} failed:\n{ran.stderr}")
-    return json.loads(ran.stdout.strip().splitlines()[-1])
+    written = os.path.join(folder, f"{name}.npz")
+    command += ["--reference", written] if contender == "reference" or os.path.exists(written) else []
+    command += [*(["--first"] if first else []), *(["--no-predict"] if given.no_predict else [])]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        output, errors = process.communicate(timeout=given.limit)
+    except subprocess.TimeoutExpired:
+        output, errors = "", f"more than {given.limit:g} s"
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started itself too
+        process.communicate()
+    try:
+        return json.loads(output.strip().splitlines()[-1]) | {"process_s": time.perf_counter() - begun}
+    except (ValueError, IndexError):
+        said = [line for line in errors.strip().splitlines() if line.strip()] or [f"ended with {process.returncode}"]
+        return {"left_out": said[-1].strip()[:200]}
+
+
+def merged(rounds):
+    """The least of each time over the rounds; what only one of them measured is taken from it."""
+    fine = [row for row in rounds if "left_out" not in row]
+    if not fine:
+        return rounds[0]
+    keys = dict.fromkeys(key for row in fine for key in row)
+    return {key: min(row[key] for row in fine if key in row) for key in keys}
+
+
+def compared(name, given, folder):
+    """The floor and a row for each contender of one workload."""
+    least, found = in_its_own_process("reference", name, given, folder, True), {}
+    for number in range(1 if WORKLOADS[name].slow else given.rounds):  # by turns, since the machine may be busier at one time than at another
+        for contender in contenders(name, given):
+            if number and "left_out" in found[contender][0]:
+                continue
+            found.setdefault(contender, []).append(in_its_own_process(contender, name, given, folder, number == 0))
+    return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "cores": given.cores, "data": "mnist" if given.mnist else "random"} | {
+        "floor": least,
+        "rows": {contender: merged(rounds) for contender, rounds in found.items()},
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("workloads", nargs="*", default=[], help="mlp, cnn, lstm, tiny; by default all")
-    parser.add_argument("--engine", default="jax", choices=list(ENGINES), help="what ours and Keras run on")
-    parser.add_argument("--peers", nargs="*", default=["keras", "torch"], choices=["keras", "torch"])
+    parser.add_argument("workloads", nargs="*", default=[], metavar="workload", help=f"{', '.join(WORKLOADS)}; by default all")
+    parser.add_argument("--engines", "--engine", nargs="*", default=list(ENGINES), choices=list(ENGINES), help="what ours and Keras run on")
+    parser.add_argument("--peers", nargs="*", default=["keras", *HAND], choices=["keras", *HAND], help="Keras; and by hand in these")
     parser.add_argument("--oracle")
-    parser.add_argument("--mnist", help="mnist.npz, for real data in place of random numbers")
-    parser.add_argument("--repeats", type=int, default=3, help="fits measured in a process")
-    parser.add_argument("--rounds", type=int, default=2, help="processes of each library, by turns")
-    parser.add_argument("--measure", choices=list(NAMES), help="measure one library in this process and print JSON")
+    parser.add_argument("--mnist", help="mnist.npz, for real digits in place of random numbers")
+    parser.add_argument("--quick", action="store_true", help="one round, JAX, PyTorch and TensorFlow, little of the applications: within 10 minutes")
+    parser.add_argument("--repeats", type=int, default=2, help="fits measured in a process, at least")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for how long fits are measured in a process, at least")
+    parser.add_argument("--rounds", type=int, default=2, help="processes of each contender, by turns; one for applications")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a process is given up")
+    parser.add_argument("--cores", type=int, default=1, help="cores that each process may use")
+    parser.add_argument("--no-predict", action="store_true", help="leave predict out")
+    parser.add_argument("--show", action="store_true", help="print what was saved; measure nothing")
+    for option, kind in (("--measure", str), ("--reference", str), ("--first", None)):  # for the processes that this one starts
+        parser.add_argument(option, help=argparse.SUPPRESS, **({"type": kind} if kind else {"action": "store_true"}))
     given = parser.parse_args()
-    workloads = given.workloads or list(BATCH)
+    unknown = [name for name in given.workloads if name not in WORKLOADS]
+    if unknown:
+        parser.error(f"no workload {', '.join(unknown)}. There are {', '.join(WORKLOADS)}.")
+    names = given.workloads or list(WORKLOADS)
     if given.measure:
-        print(json.dumps(measure(given.measure, workloads[0], given.mnist, given.repeats, given.engine)))
+        print(json.dumps(reference(names[0], given) if given.measure == "reference" else measure(given.measure, names[0], given)))
         return
-    peer = oracle(given.oracle)
-    if given.peers and not peer:
-        parser.error(
-            f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has keras, jax and torch, or --peers with nothing after it."
-        )
-    found = {}
-    print(f"{'':30s}{'CPU ms/step':>12s}{'wall':>9s}{'CPU ratio':>11s}{'wall':>7s}{'first fit s':>13s}{'peak MB':>9s}")
-    for workload in workloads:
-        libraries, rounds = ["ours", *(peer for peer in given.peers if peer != "torch" or workload in BY_HAND)], {}
-        for _ in range(given.rounds):  # by turns, since the machine may be busier at one time than at another
-            for library in libraries:
-                row = in_its_own_process(library, workload, sys.executable if library == "ours" else peer, given)
-                rounds.setdefault(library, []).append(row)
-        rows = {library: {key: min(row[key] for row in rows) for key in rows[0]} for library, rows in rounds.items()}
-        for library, row in rows.items():
-            row |= {ratio: row[key] / rows["ours"][key] for ratio, key in (("cpu_ratio", "cpu_ms"), ("wall_ratio", "wall_ms"))}
-            times = f"{row['cpu_ms']:12.4f}{row['wall_ms']:9.4f}{row['cpu_ratio']:11.2f}{row['wall_ratio']:7.2f}"
-            print(f"{workload:12s}{named(library, given.engine):18s}{times}{row['first_fit_s']:13.2f}{row['peak_mb']:9.0f}", flush=True)
-        found[workload] = rows
-    save("fit" if given.engine == "jax" else f"fit_{given.engine}", {"workloads": found, "data": "mnist" if given.mnist else "random"})
+    found = kept("fit").get("workloads", {})
+    if given.show:
+        found = {name: found[name] for name in names if name in found}
+    else:
+        if given.quick:
+            given.rounds, given.seconds, given.limit = 1, min(given.seconds, 1.5), min(given.limit, 60.0)
+            given.engines = [engine for engine in given.engines if engine in KERAS]
+            given.peers = [peer for peer in given.peers if peer not in ("torch.compile", "tensorflow")]
+        if given.peers and not oracle(given.oracle):
+            parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has the peers, or --peers with nothing after it.")
+        print(table.HEAD, flush=True)
+        with tempfile.TemporaryDirectory(prefix="cornu-bench-") as folder:
+            for name in names:
+                found[name] = compared(name, given, folder)
+                print("\n".join(table.of(name, found[name])), flush=True)
+                save("fit", {"workloads": found}, say=name == names[-1])
+        found = {name: found[name] for name in names}
+        print()
+    if given.show:
+        print("\n".join([table.HEAD, *(line for name, part in found.items() for line in table.of(name, part)), ""]))
+    print("\n".join([*table.means(found), "", *table.predict(found)]))
 
 
 if __name__ == "__main__":

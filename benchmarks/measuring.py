@@ -53,11 +53,21 @@ def machine():
     return {"processor": name, "cores": cores, "system": platform.platform(), "python": platform.python_version()}
 
 
-def save(name, found):
-    """Write `found` and the machine to results/`name`.json and say where."""
+def kept(name):
+    """What an earlier run saved under this name, the machine left out; {} where nothing was."""
+    try:
+        with open(os.path.join(RESULTS, f"{name}.json"), encoding="utf-8") as file:
+            return {key: value for key, value in json.load(file).items() if key != "machine"}
+    except (OSError, ValueError):
+        return {}
+
+
+def save(name, found, say=True):
+    """Write `found` and the machine to results/`name`.json and, if asked, say where."""
     os.makedirs(RESULTS, exist_ok=True)
     path = os.path.join(RESULTS, f"{name}.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"machine": machine(), **found}, file, indent=1)
         file.write("\n")
-    print(f"written: {os.path.relpath(path)}")
+    if say:
+        print(f"written: {os.path.relpath(path)}")

@@ -16,10 +16,11 @@ import subprocess
 import sys
 
 import numpy as np
-from fit import BATCH, ENGINES, ROOT, compiled
-from measuring import RESULTS, oracle, save
+from fit import ENGINES, ROOT, library
+from measuring import kept, oracle, save
+from workloads import WORKLOADS, compiled
 
-WORKLOADS = ("mlp", "cnn", "lstm", "transformer", "resnet50", "mobilenet")
+MEASURED = ("mlp", "cnn", "lstm", "transformer", "resnet50", "mobilenet")
 STEPS = {"resnet50": 3, "mobilenet": 3}
 
 
@@ -29,23 +30,15 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def library(name):
-    if name == "ours":
-        import cornu as keras
-    else:
-        import keras
-    return keras
-
-
 def peak(name, workload):
     """MiB that a process held at most, over a short `fit`."""
-    keras = library(name)
+    keras = library("cornu" if name == "ours" else name)
     model = compiled(keras, workload)
-    draw, (_, *shape), rows = np.random.default_rng(0), model.input_shape, BATCH[workload] * STEPS.get(workload, 20)
+    draw, (_, *shape), rows = np.random.default_rng(0), model.input_shape, WORKLOADS[workload].batch * STEPS.get(workload, 20)
     words = {"lstm": 20000, "transformer": 8000}.get(workload)
     x = draw.integers(0, words, (rows, *shape), "int32") if words else draw.random((rows, *shape), "float32")
     y = draw.integers(0, 2, rows) if words else draw.integers(0, 10, rows)
-    model.fit(x, y.reshape(-1, 1) if workload == "lstm" else y, batch_size=BATCH[workload], verbose=0)
+    model.fit(x, y.reshape(-1, 1) if workload == "lstm" else y, batch_size=WORKLOADS[workload].batch, verbose=0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -57,7 +50,7 @@ def small(keras):
 
 def growth(name, what, count):
     """MiB at the start, in the middle and at the end of `count` rounds."""
-    keras = library(name)
+    keras = library("cornu" if name == "ours" else name)
     x, y = np.random.default_rng(0).random((64, 8), "float32"), np.zeros((64, 1), "float32")
     if what == "predict":
         model = small(keras)
@@ -84,15 +77,6 @@ def in_its_own_process(python, given, *arguments):
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
-def before(name):
-    """What an earlier run found: rows that this run does not measure stay."""
-    try:
-        with open(os.path.join(RESULTS, f"{name}.json"), encoding="utf-8") as file:
-            return {key: value for key, value in json.load(file).items() if key != "machine"}
-    except (OSError, ValueError):
-        return {}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("workloads", nargs="*", default=[])
@@ -105,14 +89,14 @@ def main():
     given = parser.parse_args()
     if given.measure:
         name, what, count = given.measure
-        print(json.dumps(peak(name, what) if what in WORKLOADS else growth(name, what, int(count))))
+        print(json.dumps(peak(name, what) if what in MEASURED else growth(name, what, int(count))))
         return
     peer = None if given.no_peer else oracle(given.oracle)
     if peer is None and not given.no_peer:
         parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has keras, or --no-peer.")
     libraries, name = {"ours": sys.executable} | ({"keras": peer} if peer else {}), "memory" if given.engine == "jax" else f"memory_{given.engine}"
-    found = {"peak_mb": {}, "growth_mb": {}} | before(name)
-    for workload in given.workloads or WORKLOADS:
+    found = {"peak_mb": {}, "growth_mb": {}} | kept(name)
+    for workload in given.workloads or MEASURED:
         row = found["peak_mb"][workload] = {library: in_its_own_process(python, given, library, workload, 0) for library, python in libraries.items()}
         print(f"peak of fit, {workload:14s}" + "".join(f"{library:>8s}{value:8.0f} MB" for library, value in row.items()), flush=True)
     for what, count in ("predict", given.calls), ("models", given.models):

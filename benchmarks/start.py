@@ -14,8 +14,9 @@ import sys
 import tempfile
 import time
 
-from fit import BATCH, ENGINES, ROOT, compiled
+from fit import ENGINES, ROOT
 from measuring import oracle, save
+from workloads import WORKLOADS, compiled
 
 SMALL = ("mlp", "cnn", "resnet50", "mobilenet")
 IMPORTS = {"import": "import cornu", "import with engine": "import cornu; cornu.ops.zeros(1)"}
@@ -41,7 +42,7 @@ def first_step(library, workload):
     part("import")
     model = compiled(keras, workload)
     part("build")
-    draw, (_, *shape), size = np.random.default_rng(0), model.input_shape, BATCH[workload]
+    draw, (_, *shape), size = np.random.default_rng(0), model.input_shape, WORKLOADS[workload].batch
     x = draw.random((size, *shape), "float32")
     model.fit(x, draw.integers(0, 10, size), batch_size=size, verbose=0)
     part("first step")
