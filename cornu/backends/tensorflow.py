@@ -15,7 +15,7 @@ import numpy as np
 from cornu import scopes, shapes, tree
 from cornu.backends import memory, stepwise, tensorflow_primitives, tensorflow_recurrent
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
-from cornu.backends.tensorflow_primitives import ARRAY, DTYPES, array, cast, dtype, is_array, share, tf  # noqa: F401  part of the backend
+from cornu.backends.tensorflow_primitives import ARRAY, DTYPES, HOST, array, cast, dtype, is_array, share, tf  # noqa: F401  part of the backend
 from cornu.shapes import UNKNOWN, Spec
 
 from tensorflow.python.autograph.core import config  # isort: skip  # pyright: ignore[reportMissingImports]
@@ -29,7 +29,6 @@ globals().update({name: found for name, found in vars(tensorflow_primitives).ite
 NAME = "tensorflow"
 WIDE = True
 COMPILES = True
-HOST = not tf.config.list_physical_devices("GPU")
 
 type_object = DTYPES.__getitem__
 
@@ -451,8 +450,11 @@ def infer(function, specs):
 _FLOATS = frozenset((tf.float16, tf.bfloat16, tf.float32, tf.float64))
 
 
-def relu(x):
-    return tf.nn.relu(x) if x.dtype in _FLOATS else NotImplemented
+def _of_floats(kernel):
+    return lambda x: kernel(x) if x.dtype in _FLOATS else NotImplemented
+
+
+relu, relu6 = _of_floats(tf.nn.relu), _of_floats(tf.nn.relu6)
 
 
 def _over_an_axis(kernel):

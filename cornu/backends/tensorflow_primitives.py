@@ -31,6 +31,7 @@ def _started():
 tf = _started()
 
 ARRAY = type(tf.constant(0))
+HOST = not tf.config.list_physical_devices("GPU")
 
 DTYPES = {name: tf.as_dtype(name) for name in """bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float8_e4m3fn float8_e5m2 bfloat16
     float16 float32 float64 complex64 complex128""".split()}  # fmt: skip
@@ -421,7 +422,20 @@ def conv(x, kernel, strides, padding, dilation, groups):
         x = pad(x, ((0, 0), *padding, (0, 0)), 0)
     if groups > 1:
         return _conv_of_groups(x, kernel, strides, how, groups)
+    if rank == 2 and HOST:
+        window = kernel.shape[:2] if how == "VALID" else (1, 1)
+        places = [(n - size) // step + 1 for n, size, step in zip(x.shape[1:-1], window, strides, strict=True)]
+        if math.prod(places) << 16 <= kernel.shape.num_elements() and x.dtype is tf.float32:
+            return _conv_of_few_places(x, kernel, strides, how, places)
     return tf.nn.conv3d(x, kernel, (1, *strides, 1), how) if rank == 3 else tf.nn.conv2d(x, kernel, strides, how)
+
+
+def _conv_of_few_places(x, kernel, strides, how, places):
+    """Patches and one product: where a large kernel meets few places, oneDNN's convolutions take two to three times as long."""
+    if kernel.shape[:2] != (1, 1) or strides != (1, 1):
+        x = tf.image.extract_patches(x, (1, *kernel.shape[:2], 1), (1, *strides, 1), (1, 1, 1, 1), how)
+    found = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), tf.reshape(kernel, (-1, kernel.shape[-1])))
+    return tf.reshape(found, (-1, *places, kernel.shape[-1]))
 
 
 def _conv_of_groups(x, kernel, strides, how, groups):
