@@ -34,6 +34,7 @@ KERAS = ("jax", "tensorflow", "torch")
 HAND = ("torch", "torch.compile", "jax", "tensorflow")
 NUMPY = ("mlp", "lstm", "transformer", "cnn", "tiny")  # the others take minutes there
 PREDICTED, CALLS = 2048, 1000  # rows at once, calls of one row
+LONG = 25  # seconds: what took longer, mostly to compile, is not run in further rounds
 
 
 # -- one contender, in a process of its own ---------------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ def compared(name, given, folder):
     least, found = in_its_own_process("reference", name, given, folder, True), {}
     for number in range(1 if WORKLOADS[name].slow else given.rounds):  # by turns, since the machine may be busier at one time than at another
         for contender in contenders(name, given):
-            if number and "left_out" in found[contender][0]:
+            if number and found[contender][0].get("process_s", LONG) >= LONG:
                 continue
             found.setdefault(contender, []).append(in_its_own_process(contender, name, given, folder, number == 0))
     return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "cores": given.cores, "data": "mnist" if given.mnist else "random"} | {
