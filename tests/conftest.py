@@ -7,12 +7,14 @@ import tempfile
 
 import pytest
 
-os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="cornu-tests-")  # no keras.json of the user's is read
-pathlib.Path(os.environ["KERAS_HOME"], "keras.json").write_text("{}", encoding="utf-8")  # TensorFlow writes one that names it where there is none
+_folder = tempfile.TemporaryDirectory(prefix="cornu-tests-")  # goes with the session; what other processes leave behind lies in it too
+os.environ["TMPDIR"] = os.environ["KERAS_HOME"] = _folder.name  # no keras.json of the user's is read
+pathlib.Path(_folder.name, "keras.json").write_text("{}", encoding="utf-8")  # TensorFlow writes one that names it where there is none
 os.environ.setdefault("CORNU_PYTENSOR_MODE", "quick")  # programs of PyTensor run as they are, where compiling each takes seconds
 
 from cornu import backends, scopes  # noqa: E402
 from cornu.backends import protocol  # noqa: E402
+from tests import oracle  # noqa: E402
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -56,6 +58,12 @@ def shared_data():
     if not (folder / "datasets").is_dir():
         pytest.skip(f"no real data in {folder}: set CORNU_DATA to a folder that has datasets/mnist.npz and the like")
     return folder
+
+
+def pytest_unconfigure(config):
+    """A worker beside others ends without the interpreter's own tidying."""
+    oracle.close()
+    _folder.cleanup()
 
 
 def pytest_addoption(parser):

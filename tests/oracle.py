@@ -24,7 +24,7 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _processes = {}  # Keras's backend -> the process that serves it
-_home = tempfile.TemporaryDirectory(prefix="cornu-oracle-")  # Keras writes a keras.json when it starts
+_home = tempfile.TemporaryDirectory(prefix="cornu-oracle-", dir=os.environ.get("TMPDIR"))  # Keras writes a keras.json when it starts
 
 
 class OracleError(Exception):
