@@ -260,6 +260,7 @@ def main():
             given.peers = [peer for peer in given.peers if peer not in ("torch.compile", "tensorflow")]
         if given.peers and not oracle(given.oracle):
             parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has the peers, or --peers with nothing after it.")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended; what was measured before is saved"))
         print(table.HEAD, flush=True)
         with tempfile.TemporaryDirectory(prefix="cornu-bench-") as folder:
             for name in names:

@@ -59,6 +59,11 @@ def run(command, environment):
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, ran.stdout.strip()
 
 
+def kept_in(folder):
+    """The files of compiled programs in a folder."""
+    return {os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name.endswith("-cache")}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("workloads", nargs="*", default=[], help=f"{', '.join(SMALL)}; by default all")
@@ -77,7 +82,7 @@ def main():
     plain = os.environ | {"KERAS_BACKEND": given.engine, "CORNU_BACKEND": given.engine, "PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ours, theirs = plain | {"PYTHONPATH": ROOT}, plain | {"PYTHONPATH": ""}
     script = lambda library, workload: [os.path.abspath(__file__), workload, "--measure", library]
-    found = {}
+    found, added = {}, {}
     for name in [*IMPORTS, *(given.workloads or SMALL)]:
         rounds = {}
         for _ in range(given.rounds):
@@ -86,7 +91,9 @@ def main():
                 command = [sys.executable, "-c", IMPORTS[name]] if name in IMPORTS else [sys.executable, *script("ours", name)]
                 rounds.setdefault("ours", []).append(run(command, cached))
                 if name not in IMPORTS:
+                    before = kept_in(folder)
                     rounds.setdefault("ours, second run", []).append(run(command, cached))
+                    added[name] = len(kept_in(folder) - before)
             if peer:
                 command = [peer, "-c", PEER_IMPORTS[name]] if name in IMPORTS else [peer, *script("keras", name)]
                 rounds.setdefault("keras", []).append(run(command, theirs))
@@ -94,6 +101,8 @@ def main():
         for library, times in rounds.items():
             wall, cpu = (min(column) for column in list(zip(*times, strict=True))[:2])
             found[name][library] = {"cpu_s": cpu, "wall_s": wall, "parts": times[-1][2]}
+        if name in added:
+            found[name]["ours, second run"]["programs_added"] = added[name]
         for library, row in found[name].items():
             row["part_of_keras"] = row["cpu_s"] / found[name]["keras"]["cpu_s"] if peer else None
             share = f"{row['part_of_keras']:8.2f} of Keras's" if peer else ""
