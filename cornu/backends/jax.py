@@ -415,6 +415,7 @@ def remat(function, arguments):
 relu = jax.nn.relu  # its gradient at 0 is 0, that of a maximum one half
 if CPU:
     moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
+    normalize_by_batch = jax_normalization.normalize_by_batch
     recurrent, recurrent_refusal = jax_recurrent.recurrent, jax_recurrent.refusal
 
 

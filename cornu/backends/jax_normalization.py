@@ -1,4 +1,4 @@
-"""Moments, layer normalization and softmax with gradients in few passes over memory: overrides of ops on a CPU.
+"""Moments, batch and layer normalization and softmax with gradients in few passes over memory: overrides of ops on a CPU.
 
 For arguments that they do not serve they give `NotImplemented`, and the written-once bodies run.
 """
@@ -54,22 +54,66 @@ def _moments(axes, keepdims):
     return with_gradient(function, forward, backward)
 
 
+# Batch normalization
+
+
+def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    found = _axes(axis, x.ndim) if x.dtype.name in _FULL and x.size else None
+    weights = found and _weights(x, x.shape[found[0]], scale, offset)
+    return _batch_normalization(found[0] - x.ndim, float(epsilon))(x, *weights) if weights else NotImplemented
+
+
+def _weights(x, size, *given):
+    """A factor and a summand of `size` numbers of the type of `x`, from what is given or None; None where that is something else."""
+    given = [w._cornu_value() if hasattr(w, "_cornu_value") else w for w in given]
+    if all(w is None or (isinstance(w, jax.Array) and w.dtype == x.dtype and w.shape == (size,)) for w in given):
+        return [jnp.full(size, value, x.dtype) if w is None else w for w, value in zip(given, (1, 0), strict=True)]
+    return None
+
+
+@functools.cache
+def _batch_normalization(axis, epsilon):
+    """The function of `x`, a factor and a summand; `axis` counts from the end."""
+
+    def others(x):
+        return tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+
+    def placed(numbers):
+        return numbers.reshape(-1, *(1,) * (-1 - axis))
+
+    def normalized(x, scale, offset, centre, variance):
+        factor = lax.rsqrt(variance + epsilon) * scale
+        return x * placed(factor) + placed(offset - centre * factor)
+
+    def function(x, scale, offset):
+        mean, variance = _moments(others(x), False)(x)
+        return normalized(x, scale, offset, mean, variance), lax.stop_gradient(mean), lax.stop_gradient(variance)
+
+    def forward(x, scale, offset):  # what the passes share would be kept whole, so they do not share it
+        mean, variance = _apart(_moments(others(x), False)(x))
+        return (normalized(x, scale, offset, mean, variance), mean, variance), (x, scale, mean, variance)
+
+    def backward(kept, gradients):
+        (x, scale, mean, variance), gradient = kept, gradients[0]
+        axes, count, factor = others(x), x.size // x.shape[axis], lax.rsqrt(variance + epsilon)
+        by_offset = gradient.sum(axes)
+        by_scale = _apart(gradient * (x - placed(mean))).sum(axes) * factor
+        slope = scale * factor
+        mean, *numbers = _apart((mean, slope, slope * factor * by_scale / count, slope * by_offset / count))
+        slope, by_centred, rest = map(placed, numbers)
+        return gradient * slope - (x - placed(mean)) * by_centred - rest, by_scale, by_offset
+
+    return with_gradient(function, forward, backward)
+
+
 # Layer normalization
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    given = [_value(w) for w in (gamma, beta)]
     if kwargs or x.dtype.name not in _FULL or not x.size or _axes(axis, x.ndim) != (x.ndim - 1,):
         return NotImplemented
-    if not all(w is None or (isinstance(w, jax.Array) and w.dtype == x.dtype and w.shape == x.shape[-1:]) for w in given):
-        return NotImplemented
-    gamma, beta = (jnp.full(x.shape[-1:], value, x.dtype) if w is None else w for w, value in zip(given, (1, 0), strict=True))
-    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon))(x, gamma, beta)
-
-
-def _value(weight):
-    """What a Variable holds; anything else as it is."""
-    return weight._cornu_value() if hasattr(weight, "_cornu_value") else weight
+    weights = _weights(x, x.shape[-1], gamma, beta)
+    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon))(x, *weights) if weights else NotImplemented
 
 
 @functools.cache

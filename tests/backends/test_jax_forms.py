@@ -70,6 +70,17 @@ def test_layer_normalization(shape):
     same(ours(x, None, beta), body(x, None, beta))
 
 
+@pytest.mark.parametrize("shape, axis", [((7, 3), -1), ((2, 3, 4, 5), 3), ((2, 3, 4), 1)])
+@pytest.mark.parametrize("given", [(), ("offset",), ("offset", "scale")])
+def test_normalization_by_a_batch(shape, axis, given):
+    x, weights = numbers(*shape) * 2 + 1, [numbers(shape[axis], seed=i) for i in range(len(given))]
+    forms = [
+        lambda x, *weights, form=form: form(x, axis, epsilon=0.01, **dict(zip(given, weights, strict=True)))
+        for form in (jax_normalization.normalize_by_batch, BODIES["normalize_by_batch"])
+    ]
+    same(*(derivatives(form, x, *weights) for form in forms), tolerance=1e-3)
+
+
 @pytest.mark.parametrize("shape, axis", [((5,), -1), ((3, 4), 0), ((2, 3, 4), (1, 2)), ((2, 3), None)])
 def test_softmax(shape, axis):
     x = numbers(*shape, high=4.0)
@@ -83,6 +94,8 @@ def test_what_the_forms_leave_to_the_bodies():
         jax_normalization.moments(x, (0, 0)),
         jax_normalization.moments(x, 2),
         jax_normalization.moments(x.astype("float16"), 0),
+        jax_normalization.normalize_by_batch(x.astype("float16"), -1),
+        jax_normalization.normalize_by_batch(x, -1, scale=numbers(3)),
         jax_normalization.layer_normalization(x, axis=0),
         jax_normalization.layer_normalization(x, numbers(3)),
         jax_normalization.layer_normalization(x, rms_scaling=True),
