@@ -20,7 +20,7 @@ from cornu.shapes import UNKNOWN, Spec
 memory.keep()
 if jax.config.jax_compilation_cache_dir is None and (_folder := programs.folder(f"jax-{jax.__version__}")) is not None:
     jax.config.update("jax_compilation_cache_dir", _folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 CPU = jax.default_backend() == "cpu"
 NAME = "jax"

@@ -11,6 +11,7 @@ import time
 import zlib
 
 _LIMIT = 2048  # megabytes
+_LEAST = 2**16  # bytes that an entry counts for at least: programs of one op are small and many, and each start looks at all
 _YOUNG = 60  # seconds: another process may still be writing such a file
 _STAMP = "checked"  # the file whose age says which entries were there at the last check
 
@@ -66,7 +67,7 @@ def tidy(root, limit):
         if checked <= status.st_mtime < now - _YOUNG and not _whole(path):
             _remove(path)
         elif path != stamp:
-            entries.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+            entries.append((max(status.st_atime, status.st_mtime), max(status.st_size, _LEAST), path))
     size = sum(bytes for _, bytes, _ in entries)
     if size > limit:
         for _, bytes, path in sorted(entries):

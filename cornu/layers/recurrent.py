@@ -1,5 +1,7 @@
 """Recurrent layers: cells that take one step, and layers that run them over a sequence."""
 
+import numpy as np
+
 from cornu import activations, backends, initializers, ops, random, scopes, serialization, shapes, tree
 from cornu.fields import REQUIRED, Activation, Constraint, Initializer, Nested, Regularizer
 from cornu.layers.input_spec import InputSpec
@@ -166,12 +168,12 @@ class LSTMCell(Cell):
     def _first_bias(self):
         if not self.unit_forget_bias:
             return self.bias_initializer
-        units, rest = self.units, self.bias_initializer
+        units, rest = self.units, getattr(self.bias_initializer, "draw", self.bias_initializer)  # on the host where the initializer can
 
         def bias(shape, dtype=None):
             """Ones for the forget gate, the layer's own initializer for the others."""
-            parts = [rest((units,), dtype=dtype), ops.ones((units,), dtype=dtype), rest((2 * units,), dtype=dtype)]
-            return ops.concatenate(parts, axis=0)
+            parts = [rest((units,), dtype=dtype), initializers.Ones().draw((units,), dtype), rest((2 * units,), dtype=dtype)]
+            return np.concatenate([backends.numpy(part) for part in parts])
 
         return bias
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 import time
 import zlib
 
@@ -70,7 +71,7 @@ def test_a_folder_of_another_user_is_not_used(cache, monkeypatch):
 
 def test_jax_computes_again_what_is_broken(cache):
     """Entries cut in the middle are gone at the next start, and are written anew; nothing is warned of."""
-    code = "from cornu import backends; b = backends.load('jax'); import jax; jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)\n"
+    code = "from cornu import backends; b = backends.load('jax')\n"
     code += "print(b.compile(lambda x: b.sum(b.matmul(x, x), (0, 1), False))(b.full((8, 8), 1.0, 'float32')))"
 
     def run():
@@ -86,3 +87,31 @@ def test_jax_computes_again_what_is_broken(cache):
         os.utime(path, (time.time() - 500,) * 2)
     assert entries and run() == entries
     assert all(len(path.read_bytes()) == len(before[path]) for path in entries)
+
+
+def test_the_second_run_of_a_script_compiles_nothing(cache):
+    code = """
+        import numpy as np, cornu, jax
+        from jax import monitoring
+        counts = {}
+        monitoring.register_event_duration_secs_listener(lambda name, seconds, **_: counts.update({name: counts.get(name, 0) + 1}))
+        monitoring.register_event_listener(lambda name, **_: counts.update({name: counts.get(name, 0) + 1}))
+        layers = cornu.layers
+        model = cornu.Sequential([cornu.Input((5,)), layers.Embedding(9, 4), layers.LSTM(3), layers.Dropout(0.5), layers.Dense(1)])
+        model.compile("adam", "mse", metrics=["mae"])
+        x, y = np.ones((11, 5), "int32"), np.ones((11, 1), "float32")
+        compiled = lambda: counts.get("/jax/core/compile/backend_compile_duration", 0)
+        assert compiled() == 0, "weights are drawn on the host"
+        model.fit(x, y, batch_size=4, epochs=2, validation_split=0.3, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x[:1], verbose=0)
+        model(x)
+        print(compiled(), compiled() - counts.get("/jax/compilation_cache/cache_hits", 0))
+    """
+    found = []
+    for _ in range(2):
+        ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
+        assert ran.returncode == 0, ran.stderr
+        found.append(list(map(int, ran.stdout.split())))
+    assert found[0][1] > 5
+    assert found[1] == [found[0][0], 0]
