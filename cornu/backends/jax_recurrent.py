@@ -4,29 +4,27 @@ import functools
 
 import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
+import numpy as np
 from jax import lax
 
 from cornu.backends.jax_derivatives import with_gradient
 from cornu.backends.jax_products import matmul
 
-KINDS = ("lstm", "gru", "simple_rnn_tanh", "simple_rnn_relu")
-
 
 def refusal(kind, dtype):
     """Why this is not for a cell of that kind; None where it is."""
-    return None if kind in KINDS else f"the kernel of JAX knows {', '.join(KINDS)}"
+    return None if kind in _FORMS else f"the kernel of JAX knows {', '.join(_FORMS)}"
 
 
 def recurrent(kind, x, states, weights, mask, zero_masked):
     """See `protocol.OPTIONAL`."""
     kernel, recurrent_kernel, bias = weights
-    x = matmul(jnp.swapaxes(x, 0, 1), kernel)
-    inner = jnp.zeros(recurrent_kernel.shape[1:], x.dtype)  # the bias of the product with the state, which a GRU has apart
-    if bias is not None and bias.ndim == 2:
-        bias, inner = bias
-    x = x if bias is None else x + bias
+    half = _halves(kind, kernel)
+    bias = jnp.zeros(kernel.shape[1:], kernel.dtype) if bias is None else bias
+    biases = (bias if bias.ndim == 2 else jnp.stack([bias, jnp.zeros_like(bias)])) * half  # of the products with the input and with the state
+    x = matmul(jnp.swapaxes(x, 0, 1), kernel * half)
     counts = None if mask is None else jnp.swapaxes(mask, 0, 1)[..., None]
-    shown, *last = _loop(kind, mask is not None)(x, recurrent_kernel, inner, () if mask is None else (counts.astype(x.dtype),), *states)
+    shown, *last = _loop(kind, mask is not None)(x, recurrent_kernel * half, biases, () if mask is None else (counts.astype(x.dtype),), *states)
     final = shown[-1]
     if mask is not None:  # before the first step that counts nothing is put out
         final = jnp.where(counts.any(0), final, 0)
@@ -34,115 +32,145 @@ def recurrent(kind, x, states, weights, mask, zero_masked):
     return final, jnp.swapaxes(shown, 0, 1), last
 
 
-# The gates of a step from its two products and the states; what they make of the states; and the way back, from the gradients by the states after:
-# those by the sum of the products (for a GRU, by each) and by the states before but for the product with the recurrent kernel. The gates lie side by side, since for slices of a product that are used in one formula XLA uses no vectors, which takes ten times as long.
+# A step makes of its two products and the states the new states and the factors of the way back, in which everything that does not depend on the
+# gradients is done. The way back makes of the factors and the gradients by the states after: those by the products (that with the state first),
+# and those by the states before but for the product. Logistic gates are 0.5 + 0.5 tanh(z / 2), and what they are computed from is halved in the
+# weights, so that one tanh is taken of all gates. Each form was looked at in XLA's code: it uses no vectors for concatenated or sliced formulas,
+# and it copies a whole buffer that is written to while two formulas read it.
 
 
-def _candidate(z):
-    """Where the candidate stands among the gates of an LSTM."""
-    return lax.broadcasted_iota("int32", z.shape, 1) // (z.shape[1] // 4) == 2
+def _logistic(t):
+    return 0.5 * t + 0.5
 
 
-def _lstm_gates(x, inner, states):
-    z = x + inner
-    return (jnp.where(_candidate(z), jnp.tanh(z), lax.logistic(z)),)
-
-
-def _lstm_states(gates, states):
-    i, f, g, o = jnp.split(gates[0], 4, -1)
+def _lstm(x, inner, states, half):
+    t = jnp.tanh(x + inner)
+    i, f, g, o = jnp.split(t, 4, -1)
+    i, f, o = map(_logistic, (i, f, o))
     c = f * states[1] + i * g
-    return [o * jnp.tanh(c), c]
+    shown = jnp.tanh(c)
+    return [o * shown, c], (jnp.concatenate([g, states[1], i, shown], -1) * ((1 - t * t) * half), f, o * (1 - shown * shown)), t
 
 
-def _lstm_back(gates, states, after, later):
-    (gates,), (h, c) = gates, later
-    i, f, g, o = jnp.split(gates, 4, -1)
-    shown = jnp.tanh(after[1])
-    c = c + h * o * (1 - shown * shown)
-    by_gates = jnp.concatenate([c * g, c * states[1], c * i, h * shown], -1)
-    return (by_gates * jnp.where(_candidate(gates), 1 - gates * gates, gates * (1 - gates)),), [jnp.zeros_like(h), c * f]
+def _lstm_back(factors, later):
+    by_gates, f, by_cell = factors
+    h, c = later
+    c = c + h * by_cell
+    return [jnp.concatenate([c, c, c, h], -1) * by_gates], [0, c * f]
 
 
-def _gru_gates(x, inner, states):
-    both = 2 * states[0].shape[-1]
-    gates = lax.logistic(x[:, :both] + inner[:, :both])
-    return gates, inner[:, both:], jnp.tanh(x[:, both:] + gates[:, both // 2 :] * inner[:, both:])
+def _gru(x, inner, states, half):
+    both = x.shape[1] // 3 * 2
+    t = jnp.tanh(x[:, :both] + inner[:, :both])
+    z, r = jnp.split(_logistic(t), 2, -1)
+    g = jnp.tanh(x[:, both:] + r * inner[:, both:])
+    by_candidate = (1 - z) * (1 - g * g)
+    by_gates = jnp.concatenate([states[0] - g, by_candidate * inner[:, both:]], -1) * (1 - t * t) * 0.5
+    return [z * states[0] + (1 - z) * g], (jnp.concatenate([by_gates, by_candidate * r], -1), by_candidate, z), t
 
 
-def _gru_states(gates, states):
-    z, _ = jnp.split(gates[0], 2, -1)
-    return [z * states[0] + (1 - z) * gates[2]]
+def _gru_back(factors, later):
+    by_inner, by_candidate, z = factors
+    (h,) = later
+    return [jnp.concatenate([h, h, h], -1) * by_inner, h * by_candidate], [h * z]
 
 
-def _gru_back(gates, states, after, later):
-    (z, r), inner, candidate, (h,) = jnp.split(gates[0], 2, -1), *gates[1:], later
-    by_candidate = h * (1 - z) * (1 - candidate * candidate)
-    by_gates = [h * (states[0] - candidate) * z * (1 - z), by_candidate * inner * r * (1 - r)]
-    return (jnp.concatenate([*by_gates, by_candidate], -1), jnp.concatenate([*by_gates, by_candidate * r], -1)), [h * z]
+def _simple(activation, slope):
+    def step(x, inner, states, half):
+        h = activation(x + inner)
+        return [h], (slope(h),), h
+
+    return step, lambda factors, later: ([later[0] * factors[0]], [0])
 
 
-_FORMS = {
-    "lstm": (_lstm_gates, _lstm_states, _lstm_back),
-    "gru": (_gru_gates, _gru_states, _gru_back),
-    "simple_rnn_tanh": (
-        lambda x, inner, states: (jnp.tanh(x + inner),),
-        lambda gates, states: [gates[0]],
-        lambda gates, states, after, later: ((later[0] * (1 - gates[0] * gates[0]),), [jnp.zeros_like(later[0])]),
-    ),
-    "simple_rnn_relu": (
-        lambda x, inner, states: (jax.nn.relu(x + inner),),
-        lambda gates, states: [gates[0]],
-        lambda gates, states, after, later: ((jnp.where(gates[0] > 0, later[0], 0),), [jnp.zeros_like(later[0])]),
-    ),
+_FORMS = {  # the step, the way back, by what the gates are scaled
+    "lstm": (_lstm, _lstm_back, (0.5, 0.5, 1, 0.5)),
+    "gru": (_gru, _gru_back, (0.5, 0.5, 1)),
+    "simple_rnn_tanh": (*_simple(jnp.tanh, lambda h: 1 - h * h), (1,)),
+    "simple_rnn_relu": (*_simple(jax.nn.relu, lambda h: (h > 0).astype(h.dtype)), (1,)),
 }
+
+
+def _halves(kind, kernel):
+    """A factor for each column of a kernel."""
+    scales = _FORMS[kind][2]
+    return np.repeat(np.array(scales, kernel.dtype), kernel.shape[1] // len(scales))
 
 
 @functools.cache
 def _loop(kind, masked):
-    """The function of x (steps, batch, gates), the recurrent kernel, its bias, a tuple of the mask (steps, batch, 1) as numbers and the states.
+    """The function of x (steps, batch, gates), the recurrent kernel, the biases, a tuple of the mask (steps, batch, 1) as numbers and the states.
 
     It gives the outputs of all steps, then the last states.
     """
-    gates_of, states_of, back = _FORMS[kind]
+    step, back, _ = _FORMS[kind]
 
-    def run(x, kernel, bias, counts, *states, keep):
-        def body(states, item):
-            x, counts = item
-            inner = jnp.matmul(states[0], kernel)
-            gates = gates_of(x, inner + bias if kind == "gru" else inner, states)
-            new = states_of(gates, states)
-            if masked:
-                new = [jnp.where(counts[0] > 0, one, old) for one, old in zip(new, states, strict=True)]
-            return new, (new, gates) if keep else new[0]
+    def forwards(x, kernel, biases, counts, states):
+        new, *rest = step(x + biases[0], jnp.matmul(states[0], kernel) + biases[1], states, _halves(kind, kernel))
+        if masked:
+            new = [jnp.where(counts[0] > 0, one, old) for one, old in zip(new, states, strict=True)]
+        return new, *rest
 
-        return lax.scan(body, list(states), (x, counts))
+    def function(x, kernel, biases, counts, *states):
+        def body(carry, item):
+            (states, gates), (x, counts) = carry, item
+            if kind == "gru":  # what the loop carries stands in memory, else all would be one formula with slices
+                x = x + (gates[:, :1] > 2)
+            new, _, gates = forwards(x, kernel, biases, counts, states)
+            return (new, gates), new[0]
 
-    def function(*arguments):
-        last, shown = run(*arguments, keep=False)
+        *_, gates = jax.eval_shape(forwards, x[0], kernel, biases, [c[0] for c in counts], list(states))
+        (last, _), shown = lax.scan(body, (list(states), jnp.zeros(gates.shape, gates.dtype)), (x, counts))
         return [shown, *last]
 
-    def forward(x, kernel, bias, counts, *states):
-        last, (each, gates) = run(x, kernel, bias, counts, *states, keep=True)
-        return [each[0], *last], (gates, kernel, bias, counts, states, each)
+    def forward(x, kernel, biases, counts, *states):
+        def body(t, carry):
+            states, shown, factors = carry
+            new, found, _ = forwards(_at(x if apart else factors[0], t), kernel, biases, [_at(c, t) for c in counts], states)
+            return new, _put(shown, new[0], t), [_put(all, one, t) for all, one in zip(factors, found, strict=True)]
+
+        def empty(one):
+            return jnp.zeros((len(x), *one.shape), one.dtype)
+
+        apart = kind == "simple_rnn_relu"  # XLA takes so cheap a function twice, and would copy what both read
+        _, factors, _ = jax.eval_shape(forwards, x[0], kernel, biases, [c[0] for c in counts], list(states))
+        factors = list(map(empty, factors)) if apart else [x, *map(empty, factors[1:])]
+        last, shown, factors = lax.fori_loop(0, len(x), body, (list(states), empty(states[0]), factors))
+        return [shown, *last], (factors, kernel, biases, counts, states, shown)
 
     def backward(kept, gradients):
-        gates, kernel, bias, counts, first, each = kept
-        before = [jnp.concatenate([begun[None], state[:-1]]) for begun, state in zip(first, each, strict=True)]
+        factors, kernel, biases, counts, first, each = kept
         turned = lax.optimization_barrier(kernel.T)
-
-        def body(later, item):
-            shown, gates, states, after, counts = item
-            later = [later[0] + shown, *later[1:]]
-            held = [jnp.where(counts[0] > 0, 0, one) for one in later] if masked else None
-            later = [jnp.where(counts[0] > 0, one, 0) for one in later] if masked else later
-            found, earlier = back(gates, states, after, later)
-            earlier[0] = earlier[0] + jnp.matmul(found[-1], turned)
-            return [one + other for one, other in zip(earlier, held, strict=True)] if masked else earlier, found
-
         shown, *last = gradients
-        earlier, found = lax.scan(body, last, (shown, gates, before, each, counts), reverse=True)
-        inner = found[-1].reshape(-1, kernel.shape[1])
-        by_kernel = jnp.matmul(before[0].reshape(-1, kernel.shape[0]).T, inner)
-        return (found[0], by_kernel, inner.sum(0) if kind == "gru" else jnp.zeros_like(bias), tuple(map(jnp.zeros_like, counts)), *earlier)
+        steps = len(each)
+        written = len(jax.eval_shape(back, [f[0] for f in factors], last)[0])
+
+        def body(t, carry):
+            t = steps - 1 - t
+            later, found = carry
+            later = [later[0] + _at(shown, t), *later[1:]]
+            if masked:
+                count = _at(counts[0], t) > 0
+                held, later = [jnp.where(count, 0, one) for one in later], [jnp.where(count, one, 0) for one in later]
+            by_products, earlier = back([_at(f, t) for f in (*found, *factors[written:])], later)
+            by_products = lax.optimization_barrier(by_products)
+            earlier[0] = earlier[0] + jnp.matmul(by_products[0], turned)
+            if masked:
+                earlier = [one + other for one, other in zip(earlier, held, strict=True)]
+            return earlier, [_put(all, one, t) for all, one in zip(found, by_products, strict=True)]
+
+        earlier, (inner, *rest) = lax.fori_loop(0, steps, body, (last, factors[:written]))
+        before = jnp.concatenate([first[0][None], each[:-1]])
+        by_kernel = jnp.matmul(before.reshape(-1, kernel.shape[0]).T, inner.reshape(-1, kernel.shape[1]))
+        by_x = jnp.concatenate([inner[..., : -rest[0].shape[-1]], *rest], -1) if rest else inner
+        return by_x, by_kernel, jnp.stack([by_x.sum((0, 1)), inner.sum((0, 1))]), tuple(map(jnp.zeros_like, counts)), *earlier
 
     return with_gradient(function, forward, backward)
+
+
+def _at(x, t):
+    return lax.dynamic_index_in_dim(x, t, 0, False)
+
+
+def _put(x, value, t):
+    return lax.dynamic_update_index_in_dim(x, value, t, 0)
