@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from cornu import scopes, shapes, tree
+from cornu import scopes, settings, shapes, tree
 from cornu.backends import memory, stepwise, tensorflow_primitives, tensorflow_recurrent
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
 from cornu.backends.tensorflow_primitives import ARRAY, DTYPES, HOST, array, cast, dtype, is_array, share, tf  # noqa: F401  part of the backend
@@ -468,6 +468,45 @@ def _over_an_axis(kernel):
 
 
 softmax, log_softmax = _over_an_axis(tf.nn.softmax), _over_an_axis(tf.nn.log_softmax)
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    """In programs, where there is much to read: forward and backward by XLA in few passes."""
+    channels, count = x.shape[-1] if x.ndim else 0, x.shape.num_elements()
+    if kwargs or _eagerly() or x.dtype is not tf.float32 or axis not in (-1, x.ndim - 1, [-1]) or not count or count < _MUCH:
+        return NotImplemented
+    gamma, beta = (w._cornu_value() if hasattr(w, "_cornu_value") else w for w in (gamma, beta))
+    gamma, beta = (tf.fill((channels,), n) if w is None else array(w) for w, n in ((gamma, 1.0), (beta, 0.0)))
+    if builtins.any(w.dtype is not tf.float32 or w.shape != (channels,) for w in (gamma, beta)):
+        return NotImplemented
+    found = _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon))(tf.reshape(x, (-1, channels)), gamma, beta)
+    return tf.reshape(found, x.shape)
+
+
+@functools.cache
+def _layer_normalization(epsilon):
+    by_xla = functools.partial(tf.function, autograph=False, jit_compile=True)
+
+    @by_xla
+    def forward(x, gamma, beta):
+        average = tf.fill((x.shape[1], 1), 1 / x.shape[1])  # sums of rows are products, which XLA has faster
+        centre = tf.matmul(x, average)
+        factor = tf.math.rsqrt(tf.matmul(tf.square(x - centre), average) + epsilon)
+        return (x - centre) * factor * gamma + beta, centre, factor
+
+    @by_xla
+    def backward(x, centre, factor, gamma, gradient):
+        normal = (x - centre) * factor
+        product, weights = gradient * normal, gamma[:, None] / x.shape[1]
+        by_x = factor * (gradient * gamma - tf.matmul(gradient, weights) - normal * tf.matmul(product, weights))
+        return by_x, tf.reduce_sum(product, 0), tf.reduce_sum(gradient, 0)
+
+    @tf.custom_gradient
+    def run(x, gamma, beta):
+        out, centre, factor = forward(x, gamma, beta)
+        return out, lambda gradient: backward(x, centre, factor, gamma, gradient)
+
+    return run
 
 
 def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):

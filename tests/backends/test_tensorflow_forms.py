@@ -76,3 +76,32 @@ def test_activations_are_their_bodies_at_corners_too(name):
         found = y.numpy(), tape.gradient(y, x).numpy()[:-1]
         np.testing.assert_array_equal(found[0], np.clip(x, 0, 6 if name == "relu6" else np.inf))
         np.testing.assert_array_equal(found[1], np.float32((x > 0) & (x < (6 if name == "relu6" else np.inf)) | ((name == "relu") & (x > 0)))[:-1])
+
+
+@pytest.mark.parametrize("given", [(), ("gamma",), ("gamma", "beta")])
+def test_layer_normalization_of_much_in_a_program(given):
+    x, weights = drawn(64, 8, 160) * 2 + 1, [drawn(160) for _ in given]
+
+    def derivatives_of(form):
+        call = lambda x, *weights: form(x, epsilon=0.01, **dict(zip(given, weights, strict=True)))  # noqa: E731
+        traced = tf.function(lambda x, *weights: call(x, *weights)).get_concrete_function(x, *weights)
+        return derivatives(traced, x, *weights), len(traced.graph.get_operations())
+
+    (found, size), (wanted, many) = derivatives_of(ops.layer_normalization), derivatives_of(BODIES["layer_normalization"])
+    same(found, wanted)
+    assert size < many
+    assert backend.layer_normalization(x) is NotImplemented  # outside of programs
+
+
+def test_layers_normalize_by_the_kernels_in_training_with_jit_too():
+    import cornu as keras
+
+    found = []
+    for jit_compile in False, True:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((64, 64, 32)), keras.layers.LayerNormalization(), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+        model.compile("sgd", "mse", jit_compile=jit_compile)
+        x = np.random.default_rng(0).random((8, 64, 64, 32), "float32")
+        losses = model.fit(x, x[..., :2], batch_size=4, epochs=2, verbose=0, shuffle=False).history["loss"]
+        found.append([*losses, *(float(np.sum(np.square(w))) for w in model.get_weights())])
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
