@@ -14,6 +14,7 @@ applications) within 1e-4, and so must ten more in one `fit`; with `--mnist` the
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -30,6 +31,7 @@ from workloads import CHECKED, WORKLOADS, compiled, data, digits, floor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor", "numpy": "NumPy"}
+INSTALLED = [engine for engine in ENGINES if importlib.util.find_spec(engine)]
 KERAS = ("jax", "tensorflow", "torch")
 HAND = ("torch", "torch.compile", "jax", "tensorflow")
 NUMPY = ("mlp", "lstm", "transformer", "cnn", "tiny")  # the others take minutes there
@@ -218,6 +220,8 @@ def compared(name, given, folder):
         for contender in contenders(name, given):
             if number and found[contender][0].get("process_s", LONG) >= LONG:
                 continue
+            if sys.stderr.isatty():
+                print(f"{name}, round {number + 1}: {contender:20s}", end="\r", file=sys.stderr, flush=True)
             found.setdefault(contender, []).append(in_its_own_process(contender, name, given, folder, number == 0))
     return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "cores": given.cores, "data": "mnist" if given.mnist else "random"} | {
         "floor": least,
@@ -228,7 +232,9 @@ def compared(name, given, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("workloads", nargs="*", default=[], metavar="workload", help=f"{', '.join(WORKLOADS)}; by default all")
-    parser.add_argument("--engines", "--engine", nargs="*", default=list(ENGINES), choices=list(ENGINES), help="what ours and Keras run on")
+    parser.add_argument(
+        "--engines", "--engine", nargs="*", default=INSTALLED, choices=list(ENGINES), help="what ours and Keras run on; by default all that are installed"
+    )
     parser.add_argument("--peers", nargs="*", default=["keras", *HAND], choices=["keras", *HAND], help="Keras; and by hand in these")
     parser.add_argument("--oracle")
     parser.add_argument("--mnist", help="mnist.npz, for real digits in place of random numbers")
@@ -259,7 +265,7 @@ def main():
             given.engines = [engine for engine in given.engines if engine in KERAS]
             given.peers = [peer for peer in given.peers if peer not in ("torch.compile", "tensorflow")]
         if given.peers and not oracle(given.oracle):
-            parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has the peers, or --peers with nothing after it.")
+            parser.error(f"--oracle: no python in {given.oracle or '.venv-peers'}. Give an environment that has the peers, or --peers with nothing after it.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended; what was measured before is saved"))
         print(table.HEAD, flush=True)
         with tempfile.TemporaryDirectory(prefix="cornu-bench-") as folder:

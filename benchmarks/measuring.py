@@ -35,10 +35,15 @@ def rates():
 
 
 def oracle(given=None):
-    """The interpreter that has Keras: of the environment `given`, else of `CORNU_ORACLE`, else of `.venv-oracle`; None where there is none."""
-    path = given or os.environ.get("CORNU_ORACLE") or os.path.join(os.path.dirname(os.path.dirname(RESULTS)), ".venv-oracle")
-    python = path if os.path.isfile(path) else os.path.join(path, "bin", "python")
-    return python if os.path.isfile(python) else None
+    """The interpreter that has the peers: of the environment `given`, else of `CORNU_ORACLE`, else of `.venv-peers` or `.venv-oracle`; None where there is none."""
+    root = os.path.dirname(os.path.dirname(RESULTS))
+    paths = (
+        [given or os.environ.get("CORNU_ORACLE")]
+        if given or os.environ.get("CORNU_ORACLE")
+        else [os.path.join(root, name) for name in (".venv-peers", ".venv-oracle")]
+    )
+    pythons = [os.path.abspath(path if os.path.isfile(path) else os.path.join(path, "bin", "python")) for path in paths]
+    return next(filter(os.path.isfile, pythons), None)
 
 
 def machine():
