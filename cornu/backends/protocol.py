@@ -115,6 +115,8 @@ OPTIONAL = {
     "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None -> last output, all outputs, last states",
     "program": "(function, arguments): `function` compiled for trees of arrays like these, where a user asked for it by jit_compile=True on a backend whose "
     "steps run op by op by default",
+    "recorded": "(function, arguments): the operations of `function` on lists of arrays like these, to run again without Python between them; raises ValueError "
+    "where they depend on values",
     "layer_attribute": "(layer, name): what a layer has by that name on this engine alone; None for nothing",
     "is_module": "(x): whether x is the engine's own kind of layer, for TorchModuleWrapper",
     "module_arrays": "(module): (name, array, whether it is trained) of all that such a module holds",

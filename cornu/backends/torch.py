@@ -17,7 +17,7 @@ from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportMissingImports]
 
 from cornu import tree
-from cornu.backends import memory, stepwise, torch_modules, torch_recurrent, torch_updates, widening
+from cornu.backends import memory, stepwise, torch_modules, torch_records, torch_recurrent, torch_updates, widening
 from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name is served by them
     batch_normalization,
     binary_crossentropy,
@@ -117,6 +117,7 @@ type_object = DTYPES.__getitem__
 
 
 def numpy(x):
+    torch_records.check_values()
     x = x.detach().cpu().resolve_conj().resolve_neg()
     if x.dtype in _HOLDERS:
         return x.contiguous().view(getattr(torch, np.dtype(_HOLDERS[x.dtype]).name)).numpy().view(getattr(ml_dtypes, _NAME[x.dtype]))
@@ -654,6 +655,7 @@ def infer(function, specs):
 DIRECT = True
 update, update_refusal, owned = torch_updates.update, torch_updates.refusal, torch_updates.owned
 recurrent = torch_recurrent.recurrent
+recorded = torch_records.recorded
 
 
 trained, put, layer_attribute, is_module, call_module = (
@@ -661,9 +663,9 @@ trained, put, layer_attribute, is_module, call_module = (
 )  # fmt: skip
 
 
-def program(function, arguments, compiled=True):
+def program(function, arguments):
     torch_programs = importlib.import_module("cornu.backends.torch_programs")  # torch.compile takes seconds to import
-    return torch_programs.program(compile(function), arguments, compiled)
+    return torch_programs.program(function, arguments)
 
 
 def recurrent_refusal(kind, dtype):

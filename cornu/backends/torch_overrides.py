@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F  # pyright: ignore[reportMissingImports]
 
 from cornu import settings
+from cornu.backends import torch_records
 
 FLOATS = frozenset((torch.float32, torch.float64, torch.float16, torch.bfloat16))
 _FULL = frozenset((torch.float32, torch.float64))
@@ -317,12 +318,23 @@ def _bits(key, count):
     return out
 
 
+@torch_records.noted
+def _random(key, shape):
+    return torch.from_numpy(_bits(key, math.prod(shape))).reshape(shape)
+
+
+@torch_records.noted
+def _kept(key, shape, rate):
+    """0 for what dropout drops, `1 / (1 - rate)` for the rest."""
+    keep = _bits(key, math.prod(shape)) < np.uint32(round((1 - rate) * 2**32))
+    return torch.from_numpy(np.multiply(keep, np.float32(1 / (1 - rate)))).reshape(shape)
+
+
 def random_bits(key, shape):
     """The bits of the body. The key is read on the host."""
     if type(key) is not torch.Tensor or key.dtype is not torch.uint32 or not isinstance(shape, (list, tuple)):
         return NotImplemented
-    count = math.prod(shape)
-    return torch.from_numpy(_bits(key, count)).reshape(shape) if _can_hash(key, count) else NotImplemented
+    return _random(key, shape) if _can_hash(key, math.prod(shape)) else NotImplemented
 
 
 def dropout(inputs, rate, noise_shape=None, seed=None):
@@ -330,5 +342,4 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
     x = inputs
     if x.dtype not in FLOATS or noise_shape is not None or not 0 < rate < 1 or not hasattr(seed, "next") or not _can_hash(x, x.numel()):
         return NotImplemented
-    keep = _bits(seed.next(), x.numel()) < np.uint32(round((1 - rate) * 2**32))
-    return x * torch.from_numpy(np.multiply(keep, np.float32(1 / (1 - rate)))).to(x.dtype).reshape(x.shape)
+    return x * _kept(seed.next(), x.shape, rate).to(x.dtype)

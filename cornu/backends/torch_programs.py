@@ -1,4 +1,4 @@
-"""Whole steps as programs of `torch.compile`: what runs op by op is recorded once, gradients included, and compiled as one graph without breaks."""
+"""Steps as programs of `torch.compile`: what runs op by op is recorded once, gradients included, and compiled as one graph without breaks."""
 
 import contextlib
 import warnings
@@ -13,7 +13,7 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode  #
 from cornu import tree
 
 
-def program(function, arguments, compiled=True):
+def program(function, arguments):
     """A compiled form of `function(*arguments)` for trees of tensors with the shapes and types of these; it gives what `function` gives.
 
     Raises:
@@ -26,8 +26,7 @@ def program(function, arguments, compiled=True):
         return [leaf for leaf in tree.flatten(output) if isinstance(leaf, torch.Tensor)]
 
     try:
-        with torch.enable_grad():
-            graph = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
+        graph = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
     except (DataDependentOutputException, DynamicOutputShapeException, GuardOnDataDependentSymNode) as error:
         raise ValueError(
             f"jit_compile=True: the step asks for the values of tensors ({str(error).splitlines()[0]}) to decide what to do or how large its results are, so it is no "
@@ -37,14 +36,12 @@ def program(function, arguments, compiled=True):
     kinds = [isinstance(leaf, torch.Tensor) for leaf in tree.flatten(output)]
     rest = [None if is_tensor else leaf for leaf, is_tensor in zip(tree.flatten(output), kinds, strict=True)]
     form = tree.map_structure(lambda _: None, output)
-    run = torch.compile(graph, fullgraph=True) if compiled else graph
-
-    ready = not compiled
+    run, ready = torch.compile(graph, fullgraph=True), False
 
     def call(*arguments):
         nonlocal ready
         try:
-            with torch.no_grad(), contextlib.nullcontext() if ready else warnings.catch_warnings():
+            with contextlib.nullcontext() if ready else warnings.catch_warnings():
                 if not ready:
                     warnings.simplefilter("ignore")  # those of PyTorch's compiler about itself
                 found = iter(run(*tree.flatten(arguments)))

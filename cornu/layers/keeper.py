@@ -18,8 +18,11 @@ def adopt(value):
 class Keeper:
     """A thing with variables: made by `add_weight`, set as attributes, or those of what is set as an attribute."""
 
+    passing = frozenset()  # names of attributes that say how something goes on, and are no part of the thing
+
     def __setattr__(self, name, value):
-        changes[0] += 1
+        if name not in self.passing:
+            changes[0] += 1
         if name == "dtype":
             name, value = "dtype_policy", dtype_policies.get(value)
         elif name == "weights":

@@ -4,6 +4,7 @@ from cornu import backends, scopes, tree
 from cornu.layers.input_layer import InputLayer
 from cornu.ops.dispatch import watched
 from cornu.shapes import Spec, unknown
+from cornu.training.direct import OFTEN, QUICK, asked, refusal
 from cornu.training.loop import runs_eagerly
 
 UNKNOWN_SIZE = 32  # what stands for a size that is not known, but for the batch's
@@ -56,11 +57,12 @@ def _step(model, backend, training):
     title = backends.TITLES[backend.NAME]
     if runs_eagerly(model):
         rows = [("step", "op by op", "compile(run_eagerly=True)" if model.run_eagerly else "compile(jit_compile=False)")]
-    elif backend.COMPILES or (hasattr(backend, "program") and model._training.asked):
+    elif backend.COMPILES or asked(model):
         rows = [("step", f"one compiled program of {title}", None)]
     else:
-        more = ", unless compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else ""
-        rows = [("step", "op by op", f"the {backend.NAME} backend runs each op at once{more}")]
+        why, more = refusal(model, False), ". compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else ""
+        how = "op by op" if why else f"op by op, and by its recorded operations once {OFTEN} steps took less than {1e3 * QUICK:g} ms each"
+        rows = [("step", how, f"{why or f'the {backend.NAME} backend runs each op at once'}{more}")]
     if training and model.optimizer is not None:
         form, why = model.optimizer.form()
         rows.append(

@@ -12,6 +12,7 @@ import numpy as np
 
 from cornu import backends, tree
 from cornu.backends import protocol
+from cornu.training.direct import Direct
 from cornu.training.step import Step, Unforeseen, flat_logs, scalars
 
 SECONDS = 0.07  # what one dispatch should take
@@ -207,10 +208,8 @@ class Runner:
         self.eager = runs_eagerly(model)
         self.compiles = backends.current().COMPILES and not self.eager
         self.backend = backends.current()
-        self.direct = not self.compiles and getattr(self.backend, "DIRECT", False)
-        function = self.step.directly if self.direct else self.step
-        self.plain = function if self.backend.COMPILES or (self.direct and self.step.own is not None) else self.backend.compile(function)
-        self.asked = self.direct and not model.run_eagerly and model._training.asked and hasattr(self.backend, "program")
+        self.direct = Direct(self.step, self.eager) if not self.compiles and getattr(self.backend, "DIRECT", False) else None
+        self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
         self.values = None
         self.fresh = False  # whether the metrics begin anew with the next dispatch
         self._forget()
@@ -224,11 +223,13 @@ class Runner:
         self.steps = 0
         self.epoch = (set(), 0, 0)  # forms, steps and programs of the epoch that runs
 
-    def refresh(self):
-        """Take note of layers that were added, frozen or replaced."""
+    def refresh(self, changes):
+        """Take note of layers that were added, frozen or replaced; `changes` counts what was set on layers."""
         if self.step.collect():
             self._forget()
-        return self
+        if self.direct is not None and changes != self.collected:
+            self.direct.forget()
+        self.collected = changes
 
     # the values
 
@@ -269,10 +270,9 @@ class Runner:
                 f"{self.model.name!r}: the backend became {backends.name()!r} within an epoch that began on {self.backend.NAME!r}. "
                 "Call set_backend between two epochs: in a callback's on_epoch_end, or between two calls of fit."
             )
-        if self.direct:
-            batch = tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False)
+        if self.direct is not None:
             fresh, self.fresh = self.fresh and self.mode != "predict", False
-            return self._by_program(batch, fresh) if self.asked else self.plain(batch, fresh, False)
+            return self.direct(tree.map_structure(self.backend.array, fetch([first], *data)(0), none_is_leaf=False), fresh)
         while True:
             values = self.load() if self.values is None else self.values
             try:
@@ -300,33 +300,6 @@ class Runner:
                 self.values, self.fresh = values, False
             elif changed:  # nothing is kept between the batches of `predict`, so that threads may share a model
                 self._put([self.step.variables[i] for i in changed], [values[i] for i in changed])
-            return output
-
-    def _by_program(self, batch, fresh):
-        """One step by a program that was asked for on a backend that has none by default."""
-        if fresh:
-            self.model.reset_metrics()
-        step = self.step
-
-        def function(values, leaves):
-            news, output = step(values, tree.pack_sequence_as(batch, leaves), False)
-            return [news[i] for i in step.touched], output
-
-        leaves = tree.flatten(batch)
-        key = repr([(getattr(leaf, "shape", None), getattr(leaf, "dtype", None)) for leaf in leaves])
-        while True:
-            values = [variable._raw() for variable in step.variables]
-            try:
-                if key not in self.programs:
-                    self._keep(key, (self.backend.program(function, (values, leaves)), list(step.touched)))
-                program, touched = self.programs[key]
-                news, output = program(values, leaves)
-            except Unforeseen as found:
-                step.adopt(found.variables)
-                self.programs = {}
-                continue
-            for i, value in zip(touched, news, strict=True):
-                step.variables[i].assign(value)
             return output
 
     def _keep(self, key, program):

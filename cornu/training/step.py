@@ -33,16 +33,11 @@ def loss_and_updates(model, weights, values, x, y, sample_weight, training, mapp
     return scaled, (loss, y_pred, found, changed, scope.values(changed))
 
 
-def train(model, data, result=True):
-    """Forward, backward, update; the variables are changed.
-
-    Args:
-        model: a compiled model.
-        data: x, (x, y) or (x, y, sample_weight).
-        result: whether to compute the metrics' results.
+def differentiate(model, data):
+    """Forward and backward; variables that the forward pass changes are changed.
 
     Returns:
-        The logs, empty without `result`.
+        The gradients of the weights that are trained, and what metrics measure: x, y, outputs, sample weights.
     """
     x, y, sample_weight = unpack_x_y_sample_weight(data)
     weights, static = model._trained(), []
@@ -62,9 +57,24 @@ def train(model, data, result=True):
     for leaf, has in zip(tree.flatten(y_pred), masked, strict=True):  # differentiation gave new tensors
         if has:
             masks.set_mask(leaf, next(found))
+    return gradients, (x, y, y_pred, sample_weight)
+
+
+def train(model, data, result=True):
+    """Forward, backward, update; the variables are changed.
+
+    Args:
+        model: a compiled model.
+        data: x, (x, y) or (x, y, sample_weight).
+        result: whether to compute the metrics' results.
+
+    Returns:
+        The logs, empty without `result`.
+    """
+    gradients, measured = differentiate(model, data)
     if gradients:
-        model.optimizer.apply(gradients, weights)
-    return _measure(model, x, y, y_pred, sample_weight, result)
+        model.optimizer.apply(gradients, model._trained())
+    return _measure(model, *measured, result)
 
 
 def test(model, data, result=True):
@@ -146,9 +156,23 @@ class Step:
         Raises:
             Unforeseen: a variable changes that is not among `variables`.
         """
+        return self._pure(values, lambda: self._run(batch, result))
+
+    def without_update(self, values, batch):
+        """The step of training on one batch but for the update of the weights. Gives the values and the gradients."""
+
+        def run():
+            gradients, measured = differentiate(self.model, batch)
+            _measure(self.model, *measured, False)
+            return gradients
+
+        return self._pure(values, run)
+
+    def _pure(self, values, run):
+        """New values of the variables, and what `run()` gives for the values given."""
         scope = StepScope(zip(self.variables, values, strict=True))
         with scope:
-            output = self._run(batch, result)
+            output = run()
         known = {id(variable) for variable in self.variables}
         unforeseen = [variable for key, variable in scope.changed.items() if key not in known]
         if unforeseen:

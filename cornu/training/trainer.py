@@ -43,6 +43,7 @@ class Trainer:
     loss = None
     history = None
     stop_training = False
+    passing = frozenset(("history", "stop_training"))
     run_eagerly, steps_per_execution, jit_compile = False, 1, True
     train_function = test_function = predict_function = None
 
@@ -77,7 +78,7 @@ class Trainer:
             run_eagerly: whether steps run line by line, as Python does, for finding faults.
             steps_per_execution: batches between two calls of callbacks' batch hooks, at least 1.
             jit_compile: whether steps are compiled; "auto" compiles wherever the backend does so by default (all but PyTorch, where
-                True compiles by `torch.compile`, which takes a while). False runs each op by itself, as `run_eagerly` does.
+                quick steps are recorded and repeated, and True compiles by `torch.compile`, which takes a while). False runs each op by itself, as `run_eagerly` does.
             auto_scale_loss: whether the optimizer scales losses of a model in mixed_float16.
 
         Raises:
@@ -334,8 +335,7 @@ class Trainer:
         if runner is None or runner.eager is not loop.runs_eagerly(self):
             runner = runners[mode] = loop.Runner(self, mode)
         if mode != "predict" or runner.collected != changes[0]:  # freezing alone changes no prediction
-            runner.refresh()
-            runner.collected = changes[0]
+            runner.refresh(changes[0])
             self._training.trained = (changes[0], runner.step.groups[0])
         return runner
 

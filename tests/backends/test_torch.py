@@ -432,18 +432,6 @@ def histories_of(jit_compile, epochs=2):
     return history, model.predict(IMAGES[:3], verbose=0)
 
 
-def test_a_recorded_step_is_the_step(monkeypatch):
-    """The graph that torch.compile gets, dropout, moving averages and the last short batch included."""
-    from cornu.backends import torch_programs
-
-    backends.load("torch")
-    monkeypatch.setattr(backend, "program", lambda function, arguments: torch_programs.program(backend.compile(function), arguments, compiled=False))
-    (history, found), (wanted, right) = histories_of(True), histories_of("auto")
-    for name, values in wanted.items():
-        np.testing.assert_allclose(history[name], values, rtol=1e-4, err_msg=name)
-    np.testing.assert_allclose(found, right, rtol=1e-4)
-
-
 def test_what_is_no_program_says_so():
     backends.load("torch")
 
