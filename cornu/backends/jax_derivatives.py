@@ -29,7 +29,8 @@ def with_gradient(function, forward, backward):
         out, kept = forward(*arguments)
         given, structure = jax.tree.flatten((arguments, kept, changes))
         leaves, form = jax.tree.flatten(out)
-        rule = _Rule(function, backward, structure, form, len(given) - len(jax.tree.leaves(changes)), ())
+        kinds = tuple((x.shape, x.dtype) for x in leaves)
+        rule = _Rule(function, backward, structure, form, kinds, len(given) - len(jax.tree.leaves(changes)), ())
         return out, jax.tree.unflatten(form, _change.bind(*given, rule=rule)) if leaves else out
 
     return outer
@@ -42,12 +43,13 @@ class _Rule:
         function, backward: as for `with_gradient`.
         inputs: the structure of (arguments, kept, changes).
         outputs: that of the result.
+        kinds: shape and type of each array of the result.
         count: how many of the arrays that come are no changes; the operation is linear in the others.
         mapped: over how many first axes, `vmap` by `vmap`: for each a tuple that says which arrays have it.
     """
 
-    def __init__(self, function, backward, inputs, outputs, count, mapped):
-        self.parts = function, backward, inputs, outputs, count, mapped
+    def __init__(self, function, backward, inputs, outputs, kinds, count, mapped):
+        self.parts = function, backward, inputs, outputs, kinds, count, mapped
 
     def __eq__(self, other):
         return type(other) is _Rule and self.parts == other.parts
@@ -57,7 +59,7 @@ class _Rule:
 
     def change(self, *given):
         """The change of the result, flat."""
-        function, _, inputs, _, _, mapped = self.parts
+        function, _, inputs, *_, mapped = self.parts
 
         def one(*given):
             arguments, _, changes = jax.tree.unflatten(inputs, given)
@@ -69,7 +71,7 @@ class _Rule:
 
     def gradients(self, fixed, gradient):
         """The gradients by the arguments, flat."""
-        _, backward, inputs, outputs, count, mapped = self.parts
+        _, backward, inputs, outputs, _, count, mapped = self.parts
         total = inputs.num_leaves
 
         def one(fixed, gradient):
@@ -81,7 +83,7 @@ class _Rule:
         return one(list(fixed), list(gradient))
 
     def over(self, axes):
-        return _Rule(*self.parts[:5], (*self.parts[5], axes))
+        return _Rule(*self.parts[:6], (*self.parts[6], axes))
 
 
 _change = Primitive("change")
@@ -100,7 +102,8 @@ def _program(rule):
 
 @_change.def_abstract_eval
 def _(*given, rule):
-    return [jax.core.ShapedArray(x.shape, x.dtype) for x in jax.eval_shape(rule.change, *given)]
+    kinds, count, mapped = rule.parts[4:]
+    return [jax.core.ShapedArray((*given[count].shape[: len(mapped)], *shape), dtype) for shape, dtype in kinds]  # changes have every mapped axis
 
 
 mlir.register_lowering(_change, mlir.lower_fun(lambda *given, rule: rule.change(*given), multiple_results=True))
@@ -108,7 +111,7 @@ mlir.register_lowering(_change, mlir.lower_fun(lambda *given, rule: rule.change(
 
 def _differentiate(given, tangents, rule):
     """Linear in the changes, so their tangents go the same way; what depends on the rest is left to JAX."""
-    count = rule.parts[4]
+    count = rule.parts[5]
     fixed, changes = given[:count], given[count:]
     out = _change.bind(*given, rule=rule)
     found = None
@@ -129,7 +132,7 @@ def _differentiate(given, tangents, rule):
 
 
 def _transpose(gradient, *given, rule):
-    count = rule.parts[4]
+    count = rule.parts[5]
     found = rule.gradients(given[:count], [ad.instantiate_zeros(g) for g in gradient])
     return [*[None] * count, *(g if ad.is_undefined_primal(x) else None for x, g in zip(given[count:], found, strict=True))]
 
@@ -137,7 +140,7 @@ def _transpose(gradient, *given, rule):
 def _map(given, axes, *, rule):
     """Arrays with the mapped axis first; changes all have it, since the transpose gives it to all."""
     size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
-    count = rule.parts[4]
+    count = rule.parts[5]
     moved, places = [], []
     for i, (x, axis) in enumerate(zip(given, axes, strict=True)):
         if axis is None:
