@@ -161,7 +161,8 @@ class Variable:
         return self.assign(protocol.subtract(self._raw(), self._like(value)))
 
     def _like(self, value):
-        return value if type(value) is Spec or (type(value) is float and dtypes.is_float(self.dtype)) else backends.array(value, self.dtype)
+        plain = (type(value) is float and dtypes.is_float(self.dtype)) or (type(value) is int and 0 <= value < 128 and self.dtype != "bool")
+        return value if plain or type(value) is Spec else backends.array(value, self.dtype)
 
     def numpy(self):
         """A NumPy array of the value."""

@@ -128,8 +128,8 @@ OPTIONAL = {
     "handle": "(variable): what a user's own tape knows it by",
     "in_graph": "(layer, args, kwargs): the outputs in a tuple of one, where the arguments are parts of a user's own graph; else None",
     "compile_whole": "as `compile`, where a user asked for it by jit_compile=True",
-    "update": "(rule, options, weights, gradients, slots, rate, step, decays): the update of all weights by the optimizer's rule of that name, written "
-    "into the arrays themselves; options has the rule's arguments; slots a list a weight; decays a fraction of the rate or None a weight",
+    "update": "(rule, options, weights, gradients, slots, rate, done, decays): the update of all weights by the optimizer's rule of that name, written "
+    "into the arrays themselves, after `done` others; options has the rule's arguments; slots a list a weight; decays a fraction of the rate or None a weight",
     "update_refusal": "(rule, dtypes): why `update` cannot do this, in words; None where it can",
     "settle": "(anew): gives the system what lies free among the memory that is kept; anew: after something was compiled",
     "joined": "(function, elementwise): the rule of an optimizer, function(weight, gradient, *slots, **numbers), as it is called for many weights of "

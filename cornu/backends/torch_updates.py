@@ -39,15 +39,15 @@ def refusal(rule, dtypes):
     return None
 
 
-def update(rule, options, weights, gradients, slots, rate, step, decays):
+def update(rule, options, weights, gradients, slots, rate, done, decays):
     """See `protocol.OPTIONAL`."""
     gradients = [gradient.contiguous() for gradient in gradients]  # fused kernels go by the order in memory, whatever the strides say
     with torch.no_grad():
         if weights[0].device.type == "cpu":  # numbers are at hand there
-            rate, step = (x.item() if isinstance(x, torch.Tensor) else x for x in (rate, step))
+            rate, done = (x.item() if isinstance(x, torch.Tensor) else x for x in (rate, done))
         for decay in set(decays) - {None}:
             torch._foreach_mul_([w for w, d in zip(weights, decays, strict=True) if d == decay], 1 - rate * decay)
-        RULES[rule](options, weights, gradients, [list(column) for column in zip(*slots, strict=True)], rate, step)
+        RULES[rule](options, weights, gradients, [list(column) for column in zip(*slots, strict=True)], rate, done + 1)
 
 
 def _subtract(weights, moves, rate):

@@ -260,7 +260,10 @@ class Optimizer(_LearningRate, Configured):
                     "Make a new optimizer for new weights, or call build() with all of them at first."
                 )
         grads, variables = self._with_gradient(grads, variables)
-        grads = [self._checked_gradient(gradient, variable) for gradient, variable in zip(grads, variables)]
+        self.apply_checked([self._checked_gradient(gradient, variable) for gradient, variable in zip(grads, variables)], variables)
+
+    def apply_checked(self, grads, variables):
+        """`apply` for weights that the optimizer was built for, with a gradient of its shape and type for each."""
         grads = self._unscaled(grads)
         if self.gradient_accumulation_steps:
             self._accumulate(grads, variables)
@@ -390,14 +393,16 @@ class Optimizer(_LearningRate, Configured):
         return backend.update_refusal(owner.__name__, [variable.dtype for variable in self._trainable_variables])
 
     def _update_by_kernel(self, grads, variables, rate):
-        backend, groups = backends.current(), [self._slots[self._indices[id(variable)]] for variable in variables]
-        for group in [variables, *groups]:
-            for variable, value in zip(group, backend.owned([variable._raw() for variable in group])):
-                variable._value = value
+        backend = backends.current()
+        flat = [held for variable in variables for held in (variable, *self._slots[self._indices[id(variable)]])]
+        values = backend.owned([variable._value if isinstance(variable._value, backend.ARRAY) else variable._raw() for variable in flat])
+        for variable, value in zip(flat, values):
+            variable._value = value
         decays = [self.decay_of(variable) if self.weight_decay and self._decays(variable) else None for variable in variables]
         rule = next(kind.__name__ for kind in type(self).__mro__ if "update" in kind.__dict__)
-        slots = [[slot._value for slot in group] for group in groups]
-        backend.update(rule, self, [variable._value for variable in variables], grads, slots, rate, self._step(), decays)
+        each = len(flat) // len(variables)
+        slots = [values[i + 1 : i + each] for i in range(0, len(flat), each)]
+        backend.update(rule, self, values[::each], grads, slots, rate, self._iterations.value, decays)
 
     def _step(self):
         iterations = self.iterations

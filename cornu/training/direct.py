@@ -7,6 +7,7 @@ and backward, and run one after the other from then on. What the user wrote hims
 import time
 
 from cornu import backends, tree
+from cornu.optimizers.optimizer import Optimizer
 from cornu.training.step import Unforeseen
 
 OFTEN = 64  # steps on batches of one form before they are recorded, which takes as long as some steps
@@ -74,6 +75,11 @@ class Direct:
     def forget(self):
         """The model changed: what was recorded of it does not hold any more."""
         self.programs, self.seen = {}, {}
+        optimizer = self.step.model.optimizer if self.step.mode == "train" else None
+        checked = (
+            isinstance(optimizer, Optimizer) and type(optimizer).apply is Optimizer.apply and not any(v.overwrite_with_gradient for v in self.step.groups[0])
+        )
+        self.update = optimizer.apply_checked if checked else getattr(optimizer, "apply", None)
 
     def __call__(self, batch, fresh):
         """Run the step; `fresh` says that the metrics begin anew. Gives its output."""
@@ -117,7 +123,7 @@ class Direct:
             if whole:
                 return output
             if output:
-                step.model.optimizer.apply(output, step.model._trained())
+                self.update(output, step.model._trained())
             return {}
 
     def _whole(self):
