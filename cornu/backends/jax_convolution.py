@@ -16,6 +16,9 @@ from jax import lax
 from cornu.backends.jax_derivatives import with_gradient
 from cornu.backends.jax_products import matmul
 
+_ROW = 48  # channels below which loops over the channels alone are too short
+_CHANNELS, _FILTERS = 8, (24, 64)  # few channels; filters from which few channels are fast as they are: fours of channels, others
+
 
 def conv(x, kernel, strides, padding, dilation, groups):
     """As `plain_conv`, in the form that is fast."""
@@ -75,39 +78,46 @@ def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
     """Depthwise: the kernel's places one by one, each a product by element."""
     if kernel.shape[-1] > groups:
         x = jnp.repeat(x, kernel.shape[-1] // groups, -1)
-    return _depthwise(strides, padding, dilation)(x, kernel.reshape(*kernel.shape[:-2], -1))
+    x = _pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)))  # what is kept for the gradient is what is seen
+    return _depthwise(strides, dilation)(x, kernel.reshape(*kernel.shape[:-2], -1))
 
 
 @functools.cache
-def _depthwise(strides, padding, dilation):
-    """The function of `x` and a kernel (*window, channels)."""
-    ones = (1,) * len(strides)
+def _depthwise(strides, dilation):
+    """The function of `x` and a kernel (*window, channels), without padding."""
+    rank = len(strides)
+    none = ((0, 0),) * rank
 
     def function(x, kernel):
         weights = kernel.reshape(-1, kernel.shape[-1])
-        shifts = _shifts(x, kernel.shape[:-1], strides, padding, dilation)
+        shifts = _shifts(x, kernel.shape[:-1], strides, none, dilation)
         return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
 
     def backward(kept, gradient):
         x, kernel = kept
-        ends = _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, padding, dilation)
-        by_x = _depthwise(ones, ends, dilation)(_spread(gradient, strides), lax.rev(kernel, range(len(strides))))
-
-        def add_example(totals, example):  # a total for each place of the kernel, of the output's size: long sums by element are fast, short ones are not
-            x, gradient = example
-            shifts = _shifts(x[None], kernel.shape[:-1], strides, padding, dilation)
-            return [total + seen[0] * gradient for total, seen in zip(totals, shifts, strict=True)], None
-
-        totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(kernel.shape[:-1])
-        totals, _ = lax.scan(add_example, totals, (x, gradient))
-        return by_x, jnp.stack([total.sum(range(len(strides))) for total in totals]).reshape(kernel.shape)
+        ends = _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, none, dilation)
+        spread = _pad(gradient, ((0, 0, 0), *((low, high, step - 1) for (low, high), step in zip(ends, strides, strict=True)), (0, 0, 0)))
+        by_x = _depthwise((1,) * rank, dilation)(spread, lax.rev(kernel, range(rank)))
+        return by_x, _depthwise_kernel_gradient(x, kernel.shape, gradient, strides, dilation)
 
     return with_gradient(function, lambda x, kernel: (function(x, kernel), (x, kernel)), backward)
 
 
-def _spread(gradient, strides):
-    """Zeros between the places, for a step of `strides`."""
-    return _pad(gradient, ((0, 0, 0), *((0, 0, step - 1) for step in strides), (0, 0, 0)))
+def _depthwise_kernel_gradient(x, shape, gradient, strides, dilation):
+    """For each place of the kernel a total of the size of an output, to which example after example is added: long sums by element are fast."""
+    form, channels, rank = gradient.shape[1:], shape[-1], len(strides)
+    if channels < _ROW and strides[-1] == 1:  # a row with its channels as one long axis
+        x, gradient = x.reshape(*x.shape[:-2], -1, 1), gradient.reshape(*gradient.shape[:-2], -1)
+        dilation = (*dilation[:-1], dilation[-1] * channels)
+
+    def add_example(totals, example):
+        x, gradient = example
+        shifts = _shifts(x[None], shape[:-1], strides, ((0, 0),) * rank, dilation)
+        return [total + seen.reshape(total.shape) * gradient for total, seen in zip(totals, shifts, strict=True)], None
+
+    totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(shape[:-1])
+    totals, _ = lax.scan(add_example, totals, (x, gradient))
+    return jnp.stack([total.reshape(form).sum(range(rank)) for total in totals]).reshape(shape)
 
 
 def _pad(x, widths, value=0):
@@ -140,7 +150,7 @@ def _conv_of(strides, padding, dilation):
     """A convolution whose gradients are convolutions in the order of axes that XLA runs fast; it reorders by itself only outside loops."""
 
     def function(x, kernel):
-        return plain_conv(x, kernel, strides, padding, dilation)
+        return plain_conv(*_widened(x, kernel), strides, padding, dilation)[..., : kernel.shape[-1]]
 
     def backward(kept, gradient):
         x, kernel = kept
@@ -148,6 +158,17 @@ def _conv_of(strides, padding, dilation):
         return by_x, _conv_kernel_gradient(x, kernel.shape, gradient, strides, padding, dilation)
 
     return with_gradient(function, lambda x, kernel: (function(x, kernel), (x, kernel)), backward)
+
+
+def _widened(x, kernel):
+    """`x` and `kernel` with zeros for further channels and filters: of few, XLA's fast kernels take 1 or fours of channels, and from some filters on."""
+    *window, channels, filters = kernel.shape
+    odd = channels > 1 and channels % 4
+    if len(window) != 2 or channels > _CHANNELS or filters >= (_FILTERS[1] if odd else _FILTERS[0]):
+        return x, kernel
+    more = -channels % 4 if odd else 0
+    x = _pad(x, [*[(0, 0, 0)] * (x.ndim - 1), (0, more, 0)])
+    return x, _pad(kernel, [*[(0, 0, 0)] * len(window), (0, more, 0), (0, max(0, 32 - filters), 0)])
 
 
 def _conv_input_gradient(shape, kernel, gradient, strides, padding, dilation):
