@@ -9,7 +9,9 @@ the same engine; "of Keras's" is what our call adds to the engine's over what Ke
 """
 
 import argparse
+import importlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import timeit
 
 import numpy as np
 from measuring import milliseconds, oracle, rates, save
+from own_forms import FORMS, ROWS, form, programs
 
 CALLS = {  # the same words for cornu.ops, keras.ops
     "add": lambda ops, x: ops.add(x, x),
@@ -39,7 +42,18 @@ def own(engine):
     """The same calls in the engine's own words, those that it has."""
     if engine == "numpy":
         words = {"relu": lambda x: np.maximum(x, 0), "reshape": lambda x: np.reshape(x, (2, 8))}
-        library, activations = np, None
+        library = np
+    elif engine != "jax":
+        forms, library = FORMS[engine](), importlib.import_module(engine)
+        words = {
+            "reshape": lambda x: library.reshape(x, (2, 8)),
+            "gelu": forms["gelu by tanh"],
+            "transpose": lambda x: library.transpose(x, *((0, 1) * (engine == "torch"))),
+        }
+        words |= {name: forms[name] for name in ("relu", "softmax", "layer_normalization", "sum")}
+        words |= {name: lambda x, call=forms[name]: call(x, x) for name in ("add", "matmul", "concatenate")}
+        mean = getattr(library, "reduce_mean", None) or library.mean
+        return words | {"add a number": lambda x: library.add(x, 2.0), "exp": library.exp, "mean": lambda x: mean(x, -1)}
     else:
         import jax
 
@@ -161,13 +175,12 @@ def kernels():
         4 * 8 * 4 * 128 * 128 * 32,
         jax=nn.dot_product_attention,
     )
-    places = DRAWN.integers(0, 20000, (32, 80)).astype("int32")
     row(
         "take rows of (20000,128) by (32,80)",
-        lambda x: ops.take(x, places, 0),
+        lambda x: ops.take(x, ROWS, 0),
         (drawn(20000, 128),),
-        jax=lambda x: jnp.take(x, places, 0),
-        numpy=lambda x: np.take(x, places, 0),
+        jax=lambda x: jnp.take(x, ROWS, 0),
+        numpy=lambda x: np.take(x, ROWS, 0),
     )
     row(
         "resize (16,64,64,3) to 96",
@@ -210,15 +223,12 @@ def measure(engine, wanted):
         weights = backend.array(drawn(*out.shape))
         for kind in "forward", "gradients":
             given = arrays if kind == "forward" else [*arrays, weights]
-            mine, theirs = ours, engines.get(engine)
-            if kind == "gradients":
-                mine = gradients(backend.value_and_grad, ops.sum)(ours)
-                theirs = theirs and engine == "jax" and (lambda *a, f=theirs: jax.vjp(f, *a[:-1])[1](a[-1]))
-            if backend.COMPILES:
-                mine, theirs = backend.compile(mine), theirs and jax.jit(theirs)
-            moved = 4 * (sum(x.size for x in given) + (weights.size if kind == "forward" else sum(x.size for x in arrays)))
+            mine = ours if kind == "forward" else gradients(backend.value_and_grad, ops.sum)(ours)
+            mine, theirs = backend.compile(mine) if backend.COMPILES else mine, engines.get(engine) or form(engine, name)
+            moved = 4 * sum(math.prod(x.shape) for x in (*given, *([weights] if kind == "forward" else arrays)))
             floor = max(operations * (1 if kind == "forward" else 2) / by_product, moved / by_copy)
-            cells = [milliseconds(mine, *given), milliseconds(theirs, *given) if theirs else None]
+            best = [milliseconds(run, *given) for run in programs(engine, theirs, arrays, weights, kind == "gradients")] if theirs else []
+            cells = [milliseconds(mine, *given), min(best, default=None)]
             table[f"{name}, {kind}"] = {"ours": cells[0], "own": cells[1], "floor": floor}
             shown = "".join(f"{cell:9.3f}" if cell else f"{'':9s}" for cell in cells)
             ratio = f"{cells[0] / cells[1]:10.2f}" if cells[1] else " " * 10
@@ -253,10 +263,11 @@ def main():
         return
     found = {}
     for engine in chosen.backends:
-        found[engine] = {} if chosen.rows else {"microseconds_a_call": compare_calls(engine, oracle(chosen.oracle))}
+        small = not chosen.rows and engine != "pytensor"  # whose programs are what runs: a call by itself makes one
+        found[engine] = {"microseconds_a_call": compare_calls(engine, oracle(chosen.oracle))} if small else {}
         found[engine] |= measure(engine, chosen.rows)
     if not chosen.rows:
-        save("ops", found)
+        save("ops" if chosen.backends == ["jax", "numpy"] else f"ops_{'_'.join(chosen.backends)}", found)
 
 
 if __name__ == "__main__":
