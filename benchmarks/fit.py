@@ -60,9 +60,9 @@ def timed(run, seconds, repeats):
     return [min(column) for column in zip(*times, strict=True)]
 
 
-def losses(model, name, weights):
+def losses(model, name, weights, mnist):
     """The losses of ten steps, each a `fit` of its own, and the mean loss of ten more in one `fit`; begun from `weights`."""
-    x, y, size = *data(name), WORKLOADS[name].batch
+    x, y, size = *data(name, mnist), WORKLOADS[name].batch
     if weights is not None:
         model.set_weights(weights)
     fit = lambda x, y: float(model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0).history["loss"][0])
@@ -97,7 +97,7 @@ def by_fit(kind, engine, name, given, x, y):
         with np.load(given.reference) as file:
             wanted, weights = file["losses"], [file[key] for key in sorted(key for key in file if key != "losses")]
         model = compiled(keras, name, dropout=0)
-        difference = np.abs(np.array(losses(model, name, weights)) - wanted)
+        difference = np.abs(np.array(losses(model, name, weights, given.mnist)) - wanted)
         found = {"loss_difference": float(difference[:-1].max()), "loss_difference_many": float(difference[-1])}
     if model is None or name == "mlp":
         model = compiled(keras, name)
@@ -156,7 +156,7 @@ def reference(name, given):
     keras.utils.set_random_seed(0)
     model = compiled(keras, name, dropout=0)
     weights = [np.array(weight) for weight in model.get_weights()]
-    np.savez(given.reference, losses=losses(model, name, None), **{f"w{i:04d}": weight for i, weight in enumerate(weights)})
+    np.savez(given.reference, losses=losses(model, name, None, given.mnist), **{f"w{i:04d}": weight for i, weight in enumerate(weights)})
     (flops, moved), (per_ms, bytes_per_ms) = floor(name), rates()
     return {"flops": flops, "bytes": moved, "gflops_per_s": per_ms / 1e6, "gb_per_s": bytes_per_ms / 1e6, "ms": max(flops / per_ms, moved / bytes_per_ms)}
 
