@@ -573,10 +573,10 @@ class Trainer:
 
         >>> model.predict(x).argmax(-1)
         """
+        if type(x) is np.ndarray and verbose == 0 and batch_size is callbacks is steps is None and self.built and x.ndim and 0 < len(x) <= 32:
+            return tree.map_structure(_writable, self._one_batch("predict", (to_array(x),)))
         arguments.check_batch_size("predict", batch_size)
         arguments.check_verbose("predict", verbose)
-        if verbose == 0 and callbacks is None and steps is None and self.built and type(x) is np.ndarray and x.ndim and 0 < len(x) <= (batch_size or 32):
-            return tree.map_structure(_writable, self._one_batch("predict", (to_array(x),)))
         data = data_module.adapt(x, None, None, batch_size, False, None, steps)
         if not self.built:
             self._ready("predict", data.peek())
@@ -591,8 +591,9 @@ class Trainer:
 
     # -- one batch ------------------------------------------------------------------------------------------------------------------
 
-    def _one_batch(self, mode, batch):
-        runner, program = self._runner(mode), loop._at(loop.Stream().program((*batch, None, None)[:3]), 1)
+    def _one_batch(self, mode, batch, runner=None, fresh=False):
+        runner, program = runner or self._runner(mode), loop._at(loop.Stream().program((*batch, None, None)[:3]), 1)
+        runner.fresh = fresh
         try:
             return runner.run(*program)
         finally:
@@ -606,8 +607,7 @@ class Trainer:
         self._ready("fit" if what == "train" else what, batch)
         runner = self._runner(what)
         self._check_targets(f"{what}_on_batch", batch[1], runner.step.own is None)
-        self.reset_metrics()
-        logs = runner.read(self._one_batch(what, batch))
+        logs = runner.read(self._one_batch(what, batch, runner, fresh=True))
         return logs if return_dict else self._in_order(logs)
 
     @user_lines
