@@ -458,7 +458,10 @@ def max_pool(x, size, strides, padding):
 
 
 def sum_pool(x, size, strides, padding):
-    return _pool(_edged(x, padding, 0), size, strides, tf.add)
+    x = _edged(x, padding, 0)
+    if x.dtype is not tf.float32:
+        return _pool(x, size, strides, tf.add)
+    return tf.nn.pool(x, size, "AVG", strides, "VALID") * math.prod(size)
 
 
 def _edged(x, padding, value):
