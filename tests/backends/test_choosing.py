@@ -132,6 +132,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
     assert told.stdout == "jax\n" and "keras.json is ignored, it cannot be read as JSON" in told.stderr
 
 
+@pytest.mark.slow
 def test_trying_tensorflow_does_not_choose_it_for_later(tmp_path):
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: make backends")
     told = run("from cornu import ops; print(type(ops.ones(1)).__module__)", tmp_path, KERAS_BACKEND="tensorflow")

@@ -506,6 +506,7 @@ def test_switches():
     assert off.stdout.strip() == "None" and off.stderr == ""
 
 
+@pytest.mark.slow
 def test_compiled_programs_are_kept(tmp_path):
     code = "from cornu import backends; b = backends.load('jax'); import jax; jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)\n"
     code += "print(b.compile(lambda x: b.sum(b.matmul(x, x), (0, 1), False), donate=())(b.full((8, 8), 1.0, 'float32')))"

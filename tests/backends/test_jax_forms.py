@@ -171,6 +171,7 @@ def test_recurrent_layers(make, masked, monkeypatch):
         same(found, expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.sampled_from([lstm, gru, simple]), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.booleans(), st.randoms(use_true_random=False))
 def test_recurrent_layers_of_any_size(make, batch, steps, features, sequences, drawn):
@@ -183,6 +184,7 @@ def test_recurrent_layers_of_any_size(make, batch, steps, features, sequences, d
 # What they stand on
 
 
+@pytest.mark.slow
 def test_functions_with_a_gradient_of_their_own():
     calls = []
 

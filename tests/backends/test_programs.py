@@ -69,6 +69,7 @@ def test_a_folder_of_another_user_is_not_used(cache, monkeypatch):
     assert programs.folder("engine") is None
 
 
+@pytest.mark.slow
 def test_jax_computes_again_what_is_broken(cache):
     """Entries cut in the middle are gone at the next start, and are written anew; nothing is warned of."""
     code = "from cornu import backends; b = backends.load('jax')\n"
@@ -89,6 +90,7 @@ def test_jax_computes_again_what_is_broken(cache):
     assert all(len(path.read_bytes()) == len(before[path]) for path in entries)
 
 
+@pytest.mark.slow
 def test_the_second_run_of_a_script_compiles_nothing(cache):
     code = """
         import numpy as np, cornu, jax

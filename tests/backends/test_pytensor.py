@@ -52,6 +52,7 @@ def trained(which, x, stack, optimizer="adam"):
     return losses, model.evaluate(x, TARGETS, batch_size=16, verbose=0), model.predict(x[:5], verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_layers_learn_as_on_jax(name):
     for one, other in zip(trained("pytensor", *MODELS[name]), trained("jax", *MODELS[name]), strict=True):

@@ -178,6 +178,7 @@ def test_shapes_of_functions_of_tensorflow():
 # Training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", ["auto", True])
 def test_losses_of_recurrent_layers_and_attention_are_those_of_jax(jit_compile):
     words, y = RNG.integers(0, 20, (48, 7)), np.linspace(0, 1, 48, dtype="float32")[:, None]
@@ -220,6 +221,7 @@ def test_recurrent_loops_are_the_steps_one_by_one(kind, activation, zero_masked)
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_anew_and_from_the_seed():
     model = classifier(layers.Dropout(0.5, seed=1))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -304,6 +306,7 @@ class WithTape(keras.Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eagerly", [False, True])
 def test_a_train_step_with_a_tape_is_the_librarys_own(eagerly):
     found = []
@@ -318,6 +321,7 @@ def test_a_train_step_with_a_tape_is_the_librarys_own(eagerly):
 # Data
 
 
+@pytest.mark.slow
 def test_data_sets_of_tensorflow():
     model = classifier()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -358,6 +362,7 @@ def test_ragged_and_sparse_tensors_are_refused_with_advice(x, advice):
             use()
 
 
+@pytest.mark.slow
 def test_it_starts_without_warnings_and_takes_a_session():
     keras.backend.set_session(None)
     program = "import cornu.ops as ops; print(float(ops.sum(ops.ones(3))))"

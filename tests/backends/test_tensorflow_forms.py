@@ -93,6 +93,7 @@ def test_layer_normalization_of_much_in_a_program(given):
     assert backend.layer_normalization(x) is NotImplemented  # outside of programs
 
 
+@pytest.mark.slow
 def test_layers_normalize_by_the_kernels_in_training_with_jit_too():
     import cornu as keras
 

@@ -39,6 +39,7 @@ def test_json():
     assert {package["name"]: package["version"] for package in found["packages"]}["h5py"] == importlib.metadata.version("h5py")
 
 
+@pytest.mark.slow
 def test_a_broken_engine(tmp_path):
     """It is told with its own words; the others are told as ever."""
     for module in ("torch", "tensorflow", "pytensor"):

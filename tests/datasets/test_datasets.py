@@ -146,6 +146,7 @@ def test_no_text_left(cache):
         datasets.reuters.load_data(maxlen=1)
 
 
+@pytest.mark.slow
 def test_old_and_unknown_arguments(cache):
     with pytest.raises(TypeError, match="no argument 'foo'"):
         datasets.imdb.load_data(foo=1)

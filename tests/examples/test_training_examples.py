@@ -32,6 +32,7 @@ def test_a_variational_autoencoder():
     assert autoencoder.train(epochs=12, verbose=0)[0] < 0.9 * blind
 
 
+@pytest.mark.slow
 def test_a_tree_network_evaluates_larger_expressions():
     set_backend("numpy")
     losses, accuracy = tree_rnn.train(verbose=0)

@@ -149,6 +149,7 @@ def test_what_is_computed_again(options, count):
     assert repeated(model) == count
 
 
+@pytest.mark.slow
 def test_computing_again_changes_no_result():
     losses, weights = [], []
     for mode in (None, "full"):

@@ -116,6 +116,7 @@ def test_it_learns_numbers():
         keras.predict_proba(test[0])
 
 
+@pytest.mark.slow
 def test_it_learns_pictures(shared_data):
     digits = np.load(shared_data / "datasets" / "mnist.npz")
     keras = fitted(digits["x_train"][:3000], digits["y_train"][:3000], epochs=2)

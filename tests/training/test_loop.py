@@ -64,11 +64,13 @@ def _same(one, other):
     assert one[2] == other[2] == 27
 
 
+@pytest.mark.slow
 def test_many_steps_in_one_program(expected, monkeypatch):
     _forced(monkeypatch, True)
     _same(_fitted(), expected)
 
 
+@pytest.mark.slow
 def test_data_too_large_for_the_device(expected, monkeypatch):
     _forced(monkeypatch, True)
     monkeypatch.setattr(loop, "RESIDENT", {True: 0, False: 0})
@@ -83,6 +85,7 @@ def test_a_listener(expected):
     assert listener.seen[17][2] == pytest.approx(expected[0]["loss"][0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_eagerly(expected):
     model = made(dropout=0.3, run_eagerly=True)
     history = model.fit(X, Y, batch_size=8, epochs=3, verbose=0, shuffle=False, validation_data=(X, Y))
@@ -165,6 +168,7 @@ def test_what_callbacks_change_counts():
     np.testing.assert_array_equal(before, model.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_arrays_that_a_user_holds_stay():
     model = made()
     kernel = model.layers[0].kernel
@@ -260,6 +264,7 @@ def test_threads_share_a_model():
         np.testing.assert_allclose(outputs, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_programs_hold_no_data():
     x = X.copy()
     gone = weakref.ref(x)

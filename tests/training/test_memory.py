@@ -51,6 +51,7 @@ def test_functional_models_go_too():
     assert sum(ref() is not None for ref in gone) <= 2
 
 
+@pytest.mark.slow
 def test_calls_leave_no_objects_behind(backend):
     """As many objects live after 200 more calls of predict, and after 20 more epochs, as before."""
     x, y = data()

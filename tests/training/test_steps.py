@@ -107,6 +107,7 @@ def test_own_step_on_numpy():
     np.testing.assert_allclose(got.history["loss"], wanted.history["loss"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_many_own_steps_in_one_program(monkeypatch):
     from cornu.training import loop
 
