@@ -22,6 +22,7 @@ WORTHWHILE = 256  # steps after which it pays to compile a second program that s
 RESIDENT = {True: 2**25, False: 2**31}  # bytes of training data that may lie on a device that shares the host's memory, on another
 CHUNK = 2**24  # bytes of data that go to the device at a time otherwise
 PROGRAMS = 128  # compiled programs that a model keeps; with batches of ever new shapes the oldest go
+FORMS = 4  # sets of variables for which it keeps them, since layers may be frozen and thawed by turns
 
 
 # -- what a dispatch reads ----------------------------------------------------------------------------------------------------------------
@@ -167,6 +168,7 @@ class Stream:
     """Batches one by one."""
 
     many = False
+
     def program(self, batch):
         x, y, sample_weight = batch
         if type(x) is np.ndarray and y is None and sample_weight is None:  # what `predict` may be called with a thousand times a second
@@ -214,7 +216,10 @@ class Runner:
         self.plain = self.step if self.backend.COMPILES else self.backend.compile(self.step)
         self.values = None
         self.fresh = False  # whether the metrics begin anew with the next dispatch
+        self.known = {}  # for sets of variables that were in use before: the set, and what was `LEARNT`
         self._forget()
+
+    LEARNT = ("programs", "settled", "many", "rates", "samples", "steps")
 
     def _forget(self):
         self.programs = {}
@@ -227,8 +232,13 @@ class Runner:
 
     def refresh(self, changes):
         """Take note of layers that were added, frozen or replaced; `changes` counts what was set on layers."""
+        form, variables = self.step.form, self.step.variables
         if self.step.collect():
+            self.known[form] = variables, {name: getattr(self, name) for name in self.LEARNT}
+            if len(self.known) > FORMS:
+                del self.known[next(iter(self.known))]
             self._forget()
+            vars(self).update(self.known.pop(self.step.form, (None, {}))[1])
         if self.direct is not None and changes != self.collected:
             self.direct.forget()
         self.collected = changes

@@ -130,8 +130,8 @@ class Step:
         self.collect()
 
     def collect(self):
-        """Take the variables anew. Returns whether they are others than before."""
-        model, before = self.model, getattr(self, "variables", None)
+        """Take the variables anew, and what tells this set of them from others. Returns whether it is another than before."""
+        model, before = self.model, getattr(self, "form", None)
         training = self.mode == "train"
         optimizer = model.optimizer.variables if training and getattr(model, "optimizer", None) is not None else []
         measured = model.metrics_variables if self.mode != "predict" else []
@@ -141,7 +141,8 @@ class Step:
             for variable in group:
                 variables.setdefault(id(variable), variable)
         self.variables = list(variables.values())
-        return before is None or len(before) != len(self.variables) or any(a is not b for a, b in zip(before, self.variables, strict=True))
+        self.form = (len(self.groups[0]) if training else None, *variables)  # by their ids: as long as somebody holds them they are no other's
+        return self.form != before
 
     def adopt(self, variables):
         """Have `variables`, which the step changes too, in the state."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cornu import backends, layers
+from cornu import backends, callbacks, layers
 from cornu.models import Sequential
 from cornu.training import loop
 from cornu.training.step import Step
@@ -60,6 +60,44 @@ def test_steps_per_execution_trace_no_more(traced):
     for _ in range(3):
         model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
     assert traced.count("train") == 1
+
+
+def test_what_changes_between_epochs_traces_nothing(traced):
+    model = made()
+
+    class Slower(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            model.optimizer.learning_rate = 0.5 * float(np.asarray(model.optimizer.learning_rate))
+            model.predict(X[:20], batch_size=10, verbose=0)
+            model.evaluate(X[:20], Y[:20], batch_size=10, verbose=0)
+
+    run = lambda rows: model.fit(X[:rows], Y[:rows], batch_size=10, epochs=3, verbose=0, callbacks=[Slower()])
+    run(70)
+    first = list(traced)
+    assert sorted(first) == ["predict", "test", "train"]
+    run(70)
+    assert traced == first
+    run(69)  # of data of nearly the same length the last batch alone
+    run(69)
+    assert traced == [*first, "train"]
+
+
+def test_layers_frozen_and_thawed_by_turns(traced):
+    """What is frozen stays as it is though the order of the variables is the same; each state is traced once."""
+    model = made()
+    run = lambda: model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+    run()
+    for _ in range(3):
+        model.layers[-1].trainable = False
+        before = model.get_weights()
+        run()
+        moved = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+        assert moved == [True, True, False, False]
+        model.layers[-1].trainable = True
+        before = model.get_weights()
+        run()
+        assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert traced.count("train") == 2
 
 
 def test_batches_one_by_one(traced):
