@@ -1,7 +1,7 @@
 """A step of `fit` and a call of `predict`: ours on each backend, Keras on the same engines, and by hand, in one table.
 
     python benchmarks/fit.py [mlp cnn lstm transformer resnet50 mobilenet tiny] [--engines jax torch ...] [--peers keras torch jax ...] [--mnist mnist.npz]
-                             [--quick] [--repeats 3] [--rounds 2] [--seconds 4] [--limit 300] [--cores 1] [--show]
+                             [--quick] [--repeats 2] [--rounds 2] [--seconds 2] [--limit 200] [--cores 1] [--show]
 
 Every contender runs in processes of its own, by turns, with its default settings and on `--cores` cores: `fit` for Keras and ours (the same lines of code,
 workloads.py), a plain loop by hand (by_hand.py). The peers run in the interpreter that `--oracle` or `CORNU_ORACLE` names (an environment or its python),
@@ -9,7 +9,7 @@ by default `.venv-oracle`. A first `fit` compiles and is not counted; of the fur
 Processor time is that of all threads. What fails, or takes longer than `--limit` seconds, is said and left out; results are saved after every workload.
 
 No speed is bought with a changed result: from the same first weights, dropout off, ten steps of `fit` must give the losses that NumPy gives (JAX for the
-applications) within 1e-4, and so must ten more in one `fit`; with `--mnist` the accuracy of the mlp on new digits after its first epoch is told.
+applications, which NumPy and PyTensor leave out: minutes) within 1e-4, and so must ten more in one `fit`; with `--mnist` the accuracy of the mlp on new digits after its first epoch is told.
 """
 
 import argparse
@@ -34,9 +34,8 @@ ENGINES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytens
 INSTALLED = [engine for engine in ENGINES if importlib.util.find_spec(engine)]
 KERAS = ("jax", "tensorflow", "torch")
 HAND = ("torch", "torch.compile", "jax", "tensorflow")
-NUMPY = ("mlp", "lstm", "transformer", "cnn", "tiny")  # the others take minutes there
 PREDICTED, CALLS = 2048, 1000  # rows at once, calls of one row
-LONG = 25  # seconds: what took longer, mostly to compile, is not run in further rounds
+LONG = 12  # seconds: what took longer, mostly to compile, is not run in further rounds
 
 
 # -- one contender, in a process of its own ---------------------------------------------------------------------------------------------------
@@ -149,7 +148,7 @@ def measure(contender, name, given):
 
 def reference(name, given):
     """The floor of a step; and first weights and losses, into the file `given.reference`: by NumPy, or JAX where that would take minutes."""
-    os.environ["KERAS_BACKEND"] = os.environ["CORNU_BACKEND"] = "numpy" if name in NUMPY else "jax"
+    os.environ["KERAS_BACKEND"] = os.environ["CORNU_BACKEND"] = "jax" if WORKLOADS[name].slow else "numpy"
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
     keras = library("cornu")
@@ -168,7 +167,7 @@ def contenders(name, given):
     """Names of what is measured on a workload."""
     from by_hand import WRITTEN
 
-    ours = [f"cornu/{engine}" for engine in given.engines if engine != "numpy" or name in NUMPY]
+    ours = [f"cornu/{engine}" for engine in given.engines if not WORKLOADS[name].slow or engine not in ("numpy", "pytensor")]  # minutes
     if given.quick and WORKLOADS[name].slow:
         return ["cornu/jax", *(["keras/tensorflow"] if "keras" in given.peers else []), *(["hand/torch"] if "torch" in given.peers else [])]
     keras = [f"keras/{engine}" for engine in given.engines if engine in KERAS] if "keras" in given.peers else []
@@ -240,9 +239,9 @@ def main():
     parser.add_argument("--mnist", help="mnist.npz, for real digits in place of random numbers")
     parser.add_argument("--quick", action="store_true", help="one round, JAX, PyTorch and TensorFlow, little of the applications: within 10 minutes")
     parser.add_argument("--repeats", type=int, default=2, help="fits measured in a process, at least")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for how long fits are measured in a process, at least")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for how long fits are measured in a process, at least")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each contender, by turns; one for applications")
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a process is given up")
+    parser.add_argument("--limit", type=float, default=200.0, help="seconds after which a process is given up")
     parser.add_argument("--cores", type=int, default=1, help="cores that each process may use")
     parser.add_argument("--no-predict", action="store_true", help="leave predict out")
     parser.add_argument("--show", action="store_true", help="print what was saved; measure nothing")
@@ -261,7 +260,7 @@ def main():
         found = {name: found[name] for name in names if name in found}
     else:
         if given.quick:
-            given.rounds, given.seconds, given.limit = 1, min(given.seconds, 1.5), min(given.limit, 60.0)
+            given.rounds, given.seconds, given.limit = 1, min(given.seconds, 1.0), min(given.limit, 60.0)
             given.engines = [engine for engine in given.engines if engine in KERAS]
             given.peers = [peer for peer in given.peers if peer not in ("torch.compile", "tensorflow")]
         if given.peers and not oracle(given.oracle):

@@ -102,10 +102,10 @@ def means(found):
 def predict(found):
     """`predict`: a batch of 32 of many rows, and one row by itself."""
     lines = [
-        "predict, ms: a batch of 32 among 2,048 rows (256 of an application); one row by itself; `bare`: a compiled call of our model with nothing around",
+        "predict, ms: a batch of 32 among 2,048 rows (256 of an application); one row by itself;",
+        "             bare: a compiled call of our own model on JAX, with nothing around, and by hand on other engines",
         f"{'workload':12s}{'contender':24s}{'batch CPU':>11s}{'wall':>9s}{'Keras/ours':>11s}{'best/ours':>10s}{'one CPU':>10s}{'wall':>9s}{'Keras/ours':>11s}{'ours/bare':>10s}",
     ]
-    lines[0] = lines[0][:120]
     for name, part in found.items():
         first = name
         for contender, row in part["rows"].items():
@@ -118,7 +118,7 @@ def predict(found):
                 f"{short(many['best']):>10s}{short(row['one_cpu_ms']):>10s}{short(row['one_wall_ms']):>9s}{short(one['keras']):>11s}{short(over_bare(part, engine) if kind == 'cornu' else None):>10s}"
             )
             first = ""
-    return lines if len(lines) > 2 else []
+    return lines if len(lines) > 3 else []
 
 
 def over_bare(part, engine):
