@@ -58,7 +58,7 @@ bench: $(VENV)/.tools $(PEERS)/.installed
 	$(BIN)/python benchmarks/fit.py --oracle $(PEERS) $(if $(MNIST),--mnist $(MNIST)) $(if $(QUICK),--quick)
 	$(if $(QUICK),,$(BIN)/python benchmarks/start.py --oracle $(PEERS))
 	$(if $(QUICK),,$(BIN)/python benchmarks/memory.py --oracle $(PEERS))
-	$(BIN)/python benchmarks/goals.py
+	$(BIN)/python benchmarks/goals.py $(if $(QUICK),fit_quick)
 
 kernels: $(VENV)/.tools $(PEERS)/.installed
 	$(BIN)/python benchmarks/ops.py --oracle $(PEERS)

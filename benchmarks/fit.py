@@ -244,6 +244,7 @@ def main():
     parser.add_argument("--limit", type=float, default=200.0, help="seconds after which a process is given up")
     parser.add_argument("--cores", type=int, default=1, help="cores that each process may use")
     parser.add_argument("--no-predict", action="store_true", help="leave predict out")
+    parser.add_argument("--name", help="of the file in results/: by default fit, or fit_quick, or fit_part where engines or peers are left out")
     parser.add_argument("--show", action="store_true", help="print what was saved; measure nothing")
     for option, kind in (("--measure", str), ("--reference", str), ("--first", None)):  # for the processes that this one starts
         parser.add_argument(option, help=argparse.SUPPRESS, **({"type": kind} if kind else {"action": "store_true"}))
@@ -255,7 +256,9 @@ def main():
     if given.measure:
         print(json.dumps(reference(names[0], given) if given.measure == "reference" else measure(given.measure, names[0], given)))
         return
-    found = kept("fit").get("workloads", {})
+    whole = set(given.engines) >= set(INSTALLED) and set(given.peers) >= {"keras", *HAND}
+    saved = given.name or ("fit_quick" if given.quick else "fit" if whole else "fit_part")
+    found = kept(saved).get("workloads", {})
     if given.show:
         found = {name: found[name] for name in names if name in found}
     else:
@@ -271,7 +274,7 @@ def main():
             for name in names:
                 found[name] = compared(name, given, folder)
                 print("\n".join(table.of(name, found[name])), flush=True)
-                save("fit", {"workloads": found}, say=name == names[-1])
+                save(saved, {"workloads": kept(saved).get("workloads", {}) | {name: found[name]}}, say=name == names[-1])
         found = {name: found[name] for name in names}
         print()
     if given.show:

@@ -1,9 +1,11 @@
 """The goals of speed and memory, each met or not by what the other scripts saved last: fit.py, start.py, memory.py.
 
-    python benchmarks/goals.py
+    python benchmarks/goals.py [fit]
 
 Times are processor milliseconds; a ratio is of two figures of one run. A goal counts what was measured: the number of workloads stands beside it.
 """
+
+import sys
 
 import table
 from measuring import kept
@@ -92,9 +94,9 @@ def growth(memory, what):
     return (sizes[2] - sizes[1] < 1, f"{sizes[2] - sizes[1]:+.1f} MB over the second half") if sizes else (None, "not measured")
 
 
-def goals():
+def goals(name):
     """Rows of (what is wanted, met, what was found)."""
-    found, runs, memory = kept("fit").get("workloads", {}), kept("start").get("runs", {}), kept("memory")
+    found, runs, memory = kept(name).get("workloads", {}), kept("start").get("runs", {}), kept("memory")
     tiny = found.get("tiny", {}).get("rows", {}).get("cornu/jax", {}).get("one_cpu_ms")
     return [
         ("ours on JAX faster than the best peer, each workload", *each(found, "jax", "best", 1)),
@@ -125,7 +127,7 @@ def peaks(memory):
 
 def main():
     print("goal" + " " * 50 + "met      figures (ratios above: times as fast; below: of the other)")
-    for wanted, met, told in goals():
+    for wanted, met, told in goals(sys.argv[1] if len(sys.argv) > 1 else "fit"):
         print(f"{wanted:54s}{'-' if met is None else 'met' if met else 'NOT MET':9s}{told}"[:240])
 
 
