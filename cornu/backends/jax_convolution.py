@@ -185,7 +185,7 @@ def _input_gradient_ends(shape, kernel, gradient, strides, padding, dilation):
     return tuple(((k - 1) * d - low, n + low - (o - 1) * s - 1) for n, k, s, (low, _), d, o in sizes)
 
 
-_PLACES = 2048  # what a sum may go over without falling out of the cache
+_PLACES, _EXAMPLES = 2048, 16  # what a sum may go over without falling out of the cache
 
 
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
@@ -193,12 +193,17 @@ def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
     batch, rows, *columns = gradient.shape[:-1]
     most = min(_PLACES, 2**19 // shape[-1])
     if batch > 1 and batch * rows * math.prod(columns) > most:
-        parts = -(-batch // max(1, most // (rows * math.prod(columns))))
+        parts = -(-batch // _share(batch, min(_EXAMPLES, max(1, most // (rows * math.prod(columns))))))
         return _summed(lambda x, gradient: _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation), (x, gradient), parts)
     if rows > 1 and rows * math.prod(columns) > most:
         parts = -(-rows // max(1, most // math.prod(columns)))
         return _of_rows(x, shape, gradient, strides, padding, dilation, parts)
     return _of_all(x, shape, gradient, strides, padding, dilation)
+
+
+def _share(count, most):
+    """As many of `count` at a time as `most` allows, and so that none are left over where that is at least half as many."""
+    return next((n for n in range(most, most // 2, -1) if count % n == 0), most)
 
 
 def _of_all(x, shape, gradient, strides, padding, dilation):
