@@ -21,6 +21,7 @@ SAMPLES = 3  # measurements of a form of running before it is judged
 WORTHWHILE = 256  # steps after which it pays to compile a second program that saves tens of microseconds a step
 RESIDENT = {True: 2**25, False: 2**31}  # bytes of training data that may lie on a device that shares the host's memory, on another
 CHUNK = 2**24  # bytes of data that go to the device at a time otherwise
+QUEUED = 2  # dispatches of many steps that may wait to be computed, each with its data
 PROGRAMS = 128  # compiled programs that a model keeps; with batches of ever new shapes the oldest go
 FORMS = 4  # sets of variables for which it keeps them, since layers may be frozen and thawed by turns
 
@@ -457,6 +458,7 @@ class Runner:
         total, done = -(-feed.rows // feed.size), first
         full = feed.rows // feed.size
         self.epoch = (set(), 0, len(self.programs))
+        queued = []
         while done < total:
             if listening is not None:
                 count = min(per, total - done)
@@ -473,6 +475,10 @@ class Runner:
                     start = Clock(self.backend)
                 if many:
                     output = self.run(*_at(feed.program(done, count, True), count))
+                    if self.mode != "predict":  # whose outputs are fetched in time
+                        queued.append(output[1:])
+                    if len(queued) > QUEUED:
+                        self.backend.block(queued.pop(0))
                 else:
                     for i in range(done, done + count):
                         output = self.run(*_at(feed.program(i, 1, False), 1))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import cornu as keras
+from cornu import backends
+from cornu.training import loop
 
 
 def small(units=16):
@@ -83,3 +85,31 @@ def test_resident_memory_stays():
     for _ in range(2000):
         model.predict(x[:1], verbose=0)
     assert resident() - before < 4
+
+
+@pytest.mark.skipif(not backends.load().COMPILES, reason="the backend computes at once")
+def test_chunks_of_data_wait_in_a_short_line(monkeypatch):
+    """What the engine computes later holds its part of the data until then: at most a few parts are handed to it ahead."""
+    monkeypatch.setattr(loop, "RESIDENT", {True: 0, False: 0})
+    monkeypatch.setattr(loop, "CHUNK", 2048)
+    x, y = data(1000)
+    model = small()
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0)
+    waiting, most, run, block = [], [], loop.Runner.run, backends.current().block
+
+    def ran(self, key, *rest):
+        output = run(self, key, *rest)
+        if key[0] and key[-1] == "chunk":
+            waiting.append(output[1])
+            most.append(len(waiting))
+        return output
+
+    def blocked(found):
+        block(found)
+        if isinstance(found, tuple):
+            waiting[:] = [other for other in waiting if other is not found[0]]
+
+    monkeypatch.setattr(loop.Runner, "run", ran)
+    monkeypatch.setattr(backends.current(), "block", blocked)
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert len(most) > 10 and max(most) == loop.QUEUED + 1
