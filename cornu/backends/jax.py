@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from cornu import scopes, settings, tree
-from cornu.backends import jax_convolution, jax_normalization, jax_products, jax_recurrent, memory, programs
+from cornu.backends import jax_attention, jax_convolution, jax_normalization, jax_products, jax_recurrent, memory, programs
 from cornu.shapes import UNKNOWN, Spec
 
 memory.keep()
@@ -416,6 +416,7 @@ relu = jax.nn.relu  # its gradient at 0 is 0, that of a maximum one half
 if CPU:
     moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
     normalize_by_batch = jax_normalization.normalize_by_batch
+    dot_product_attention = jax_attention.dot_product_attention
     recurrent, recurrent_refusal = jax_recurrent.recurrent, jax_recurrent.refusal
 
 

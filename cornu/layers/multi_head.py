@@ -7,6 +7,7 @@ from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.layers.dropout import Dropout
 from cornu.layers.einsum_dense import EinsumDense
 from cornu.layers.layer import Layer
+from cornu.ops.dispatch import own_version
 
 
 class _Heads(Layer, abstract=True):
@@ -104,7 +105,8 @@ class _Heads(Layer, abstract=True):
             if len(over) > 1:
                 mask = ops.broadcast_to(mask, (*mask.shape[:n], *queries, *keys))
                 mask = ops.reshape(mask, (*mask.shape[:n], math.prod(queries), math.prod(keys)))
-        if self.flash_attention:
+        plain = self.flash_attention is None and mask is None and not return_attention_scores and self.dropout == 0 and q.ndim == 4
+        if self.flash_attention or (plain and own_version("dot_product_attention", backends.current())):
             out, scores = self._fused(q, k, v, mask, return_attention_scores), None
         else:
             blank = return_attention_scores or self.dropout > 0 or len(over) > 1
@@ -139,7 +141,7 @@ class _Heads(Layer, abstract=True):
         if return_attention_scores or q.ndim != 4:
             raise ValueError(f"{self._label()}: flash_attention=True gives no attention scores and attends over one axis; leave it at None.")
         q, k, v = (ops.transpose(t, (0, 2, 1, 3)) for t in (q, k, v))
-        out = ops.dot_product_attention(q, k, v, mask=mask, scale=1.0 / math.sqrt(self.key_dim), flash_attention=True)
+        out = ops.dot_product_attention(q, k, v, mask=mask, scale=1.0 / math.sqrt(self.key_dim), flash_attention=self.flash_attention)
         return ops.transpose(out, (0, 2, 1, 3))
 
     def _joint_mask(self, query, value, query_mask, value_mask, key_mask, attention_mask, causal):

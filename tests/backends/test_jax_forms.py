@@ -1,4 +1,4 @@
-"""Forms that the JAX backend has on a CPU for recurrent layers, normalizations and softmax, against the written-once ones in every transformation."""
+"""Forms that the JAX backend has on a CPU for recurrent layers, attention, normalizations and softmax, against the written-once ones in every transformation."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cornu import backends, layers, ops
 from cornu.backends import jax as backend
-from cornu.backends import jax_normalization
+from cornu.backends import jax_attention, jax_normalization
 from cornu.backends.jax_derivatives import with_gradient
 from cornu.ops.dispatch import BODIES
 from cornu.scopes import StatelessScope
@@ -88,8 +88,21 @@ def test_softmax(shape, axis):
     assert jax_normalization.softmax(jnp.asarray([-jnp.inf, 0.0])).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("queries, keys, value_size, scale", [(3, 3, 4, None), (2, 5, 3, 0.7), (1, 1, 1, 2)])
+def test_attention(queries, keys, value_size, scale):
+    given = numbers(2, queries, 2, 4), numbers(2, keys, 2, 4, seed=1, high=4.0), numbers(2, keys, 2, value_size, seed=2)
+    forms = [lambda *x, form=form: form(*x, scale=scale) for form in (jax_attention.dot_product_attention, BODIES["dot_product_attention"])]
+    same(*(derivatives(form, *given) for form in forms), tolerance=1e-3)
+    layer = layers.MultiHeadAttention(2, 3)
+    x = numbers(2, 4, 5)
+    same(layer(x, x), layer(x, x, return_attention_scores=True)[0], 1e-5)  # scores are what the written-once steps give
+
+
 def test_what_the_forms_leave_to_the_bodies():
     x = numbers(3, 4)
+    heads = numbers(1, 2, 2, 3)
+    for other in {"mask": heads > 0}, {"bias": heads}, {"is_causal": True}, {"scale": x[0, 0]}, {"key": heads[:, :, :1]}, {"value": heads[:, :1]}:
+        assert jax_attention.dot_product_attention(**{"query": heads, "key": heads, "value": heads} | other) is NotImplemented
     refused = [
         jax_normalization.moments(x, (0, 0)),
         jax_normalization.moments(x, 2),
