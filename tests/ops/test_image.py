@@ -29,6 +29,7 @@ ROWS = {
     "resize": [
         *(C(IMAGES, (3, 8), m, antialias=a) for m in METHODS for a in (False, True)),
         C(IMAGES, (9, 3), "lanczos3", antialias=True),
+        *(C(IMAGES, size, "nearest") for size in ((2 * IMAGES.shape[1], 3 * IMAGES.shape[2]), (1, 1), (2 * IMAGES.shape[1], 1))),
         *(C(IMAGES, size, crop_to_aspect_ratio=True, unknown=False) for size in ((3, 8), (8, 2))),
         *(C(IMAGES, size, pad_to_aspect_ratio=True, fill_value=0.5, unknown=False) for size in ((3, 8), (8, 2))),
         C(FIRST, (4, 7), data_format="channels_first", unknown=False),
