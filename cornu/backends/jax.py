@@ -246,8 +246,24 @@ def cumprod(x, axis):
 # Order
 
 
+def _ordered(x):
+    """Whole numbers in the order of the float32 numbers `x`, NaN last, which XLA sorts on a CPU in a quarter of the time; and back again."""
+    bits = lax.bitcast_convert_type(x, "int32") if x.dtype == "float32" else x
+    bits = jnp.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return bits if x.dtype == "float32" else lax.bitcast_convert_type(bits, "float32")
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def sort(x, axis):
-    return jnp.sort(x, axis)
+    if not CPU or x.dtype != "float32":
+        return jnp.sort(x, axis)
+    return _ordered(lax.sort(_ordered(jnp.where(jnp.isnan(x), jnp.nan, x)), axis % x.ndim, is_stable=False))
+
+
+@sort.defjvp
+def _sort_forward(axis, primals, tangents):
+    order = argsort(primals[0], axis)
+    return jnp.take_along_axis(primals[0], order, axis), jnp.take_along_axis(tangents[0], order, axis)
 
 
 def argsort(x, axis):

@@ -122,6 +122,14 @@ def test_what_the_forms_leave_to_the_bodies():
     assert ops.moments(x.astype("float16"), 0)[0].dtype == "float16" and ops.softmax(jnp.arange(3)).dtype == "float32"
 
 
+def test_sort():
+    x = numbers(4, 9)
+    for axis in 0, -1:
+        same(derivatives(lambda x: backend.sort(x, axis), x), derivatives(lambda x: jnp.sort(x, axis), x))  # noqa: B023
+    odd = np.array([3, -0.0, 0.0, np.nan, -np.inf, np.inf, -1e-40, 1e-40, -3, -np.nan], "float32")
+    assert np.array_equal(backend.sort(jnp.asarray(odd), 0), np.sort(odd), equal_nan=True)
+
+
 def test_relu_has_no_slope_at_zero():
     assert jax.grad(lambda x: ops.sum(ops.relu(x)))(jnp.asarray([-1.0, 0.0, 2.0])).tolist() == [0, 0, 1]
 
