@@ -168,13 +168,14 @@ def kernels():
     row("depthwise 3x3 (32,16,16,64)", lambda x, k: ops.depthwise_conv(x, k, padding="same"), (drawn(32, 16, 16, 64), drawn(3, 3, 64, 1)))
     row("max pool 2/2 (64,28,28,32)", lambda x: ops.max_pool(x, 2), (drawn(64, 28, 28, 32),))
     row("mean pool 2/2 (64,28,28,32)", lambda x: ops.average_pool(x, 2), (drawn(64, 28, 28, 32),))
-    row(
-        "attention (8,128,4,32)",
-        ops.dot_product_attention,
-        tuple(drawn(8, 128, 4, 32) for _ in range(3)),
-        4 * 8 * 4 * 128 * 128 * 32,
-        jax=nn.dot_product_attention,
-    )
+    for n in 8, 32:
+        row(
+            f"attention ({n},128,4,32)",
+            ops.dot_product_attention,
+            tuple(drawn(n, 128, 4, 32) for _ in range(3)),
+            4 * n * 4 * 128 * 128 * 32,
+            jax=nn.dot_product_attention,
+        )
     row(
         "take rows of (20000,128) by (32,80)",
         lambda x: ops.take(x, ROWS, 0),
@@ -190,6 +191,17 @@ def kernels():
     )
     row("top_k 5 of (128,1000)", lambda x: ops.top_k(x, 5)[0], (drawn(128, 1000),), jax=lambda x: lax.top_k(x, 5)[0])
     row("sort (128,1000)", ops.sort, (drawn(128, 1000),), jax=jnp.sort, numpy=np.sort)
+    row("argsort (128,1000)", lambda x: ops.take_along_axis(x, ops.argsort(x, -1), -1), (drawn(128, 1000),), jax=jnp.sort)
+    row("cumprod (128,1024)", lambda x: ops.cumprod(x, -1), (drawn(128, 1024),), jax=lambda x: jnp.cumprod(x, -1))
+    row("logsumexp (32,4,128,128)", lambda x: ops.logsumexp(x, -1), (drawn(32, 4, 128, 128),), jax=lambda x: nn.logsumexp(x, -1))
+    row("rms_normalization (32,4,128,128)", ops.rms_normalization, (drawn(32, 4, 128, 128),))
+    classes = DRAWN.integers(0, 1000, 4096).astype("int32")
+    row(
+        "sparse_categorical_crossentropy (4096,1000)",
+        lambda x: ops.sparse_categorical_crossentropy(classes, x, from_logits=True),
+        (drawn(4096, 1000),),
+        jax=lambda x: -jnp.take_along_axis(nn.log_softmax(x), classes[:, None], -1)[:, 0],
+    )
     return rows
 
 
