@@ -27,7 +27,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.ifelse import ifelse
 
 from cornu import settings, tree
-from cornu.backends import host, pytensor_primitives, spec, stepwise
+from cornu.backends import host, memory, pytensor_primitives, spec, stepwise
 from cornu.backends import pytensor_nodes as nodes
 from cornu.backends.numpy_tape import Quiet, lifted
 from cornu.backends.protocol import BINARY, PRIMITIVES, UNARY
@@ -51,6 +51,7 @@ from cornu.backends.pytensor_symbols import (
 )
 from cornu.scopes import StepScope
 
+memory.keep()
 NAME = "pytensor"
 WIDE = True
 COMPILES = True

@@ -276,3 +276,14 @@ def test_errors_say_what_to_do():
         backend.compile(lambda x: x if x else -x)(np.array(1.0, "float32"))
     with pytest.raises(ValueError, match="one length"):
         backend.vectorize(lambda a, b: a, (0, 0))(np.ones(2), np.ones(3))
+
+
+def test_products_of_transposed_matrices_by_numba():
+    pytest.importorskip("cornu.backends.pytensor_numba")
+    x, y = pt.fmatrices("x", "y")
+    run = pytensor.function([x, y], [x.T @ y, x @ y.T], mode="NUMBA")
+    for n, m in (3, 4), (1, 4), (3, 1), (0, 2):
+        for layout in np.ascontiguousarray, np.asfortranarray, lambda x: np.repeat(x, 2, 1)[:, ::2]:
+            a, b = (layout(np.random.default_rng(i).random((n, m), "float32")) for i in range(2))
+            for found, wanted in zip(run(a, b), (a.T @ b, a @ b.T), strict=True):
+                np.testing.assert_allclose(found, wanted, rtol=1e-5)
