@@ -80,6 +80,7 @@ def main():
     if peer is None and not given.no_peer:
         parser.error(f"--oracle: no python in {given.oracle or '.venv-oracle'}. Give an environment that has keras, or --no-peer.")
     plain = os.environ | {"KERAS_BACKEND": given.engine, "CORNU_BACKEND": given.engine, "PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    plain.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed library has its bytecode beside it
     ours, theirs = plain | {"PYTHONPATH": ROOT}, plain | {"PYTHONPATH": ""}
     script = lambda library, workload: [os.path.abspath(__file__), workload, "--measure", library]
     found, added = {}, {}

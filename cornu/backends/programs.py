@@ -11,7 +11,7 @@ import time
 import zlib
 
 _LIMIT = 2048  # megabytes
-_LEAST = 2**16  # bytes that an entry counts for at least: programs of one op are small and many, and each start looks at all
+_LEAST = 2**18  # bytes that an entry counts for at least: programs of one op are small and many, and each start looks at all
 _YOUNG = 60  # seconds: another process may still be writing such a file
 _STAMP = "checked"  # the file whose age says which entries were there at the last check
 
