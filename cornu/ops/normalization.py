@@ -47,6 +47,11 @@ def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
 
     Returns:
         The outputs; and for running averages, without gradients of their own, the mean and the variance.
+
+    >>> from cornu.ops.normalization import normalize_by_batch
+    >>> outputs, mean, variance = normalize_by_batch([[1.0, 4.0], [3.0, 8.0]], axis=-1)
+    >>> mean.tolist(), variance.tolist()
+    ([2.0, 6.0], [1.0, 4.0])
     """
     mean, variance = moments(x, tuple(i for i in range(x.ndim) if i != axis % x.ndim))
     return batch_normalization(x, mean, variance, axis, offset, scale, epsilon), p.stop_gradient(mean), p.stop_gradient(variance)
