@@ -6,6 +6,7 @@ Times are processor milliseconds; a ratio is of two figures of one run. A goal c
 """
 
 import sys
+import textwrap
 
 import table
 from measuring import kept
@@ -128,7 +129,9 @@ def peaks(memory):
 def main():
     print("goal" + " " * 50 + "met      figures (ratios above: times as fast; below: of the other)")
     for wanted, met, told in goals(sys.argv[1] if len(sys.argv) > 1 else "fit"):
-        print(f"{wanted:54s}{'-' if met is None else 'met' if met else 'NOT MET':9s}{told}"[:240])
+        first, *rest = textwrap.wrap(told, 57)
+        print(f"{wanted:54s}{'-' if met is None else 'met' if met else 'NOT MET':9s}{first}")
+        print("".join(f"{'':63s}{line}\n" for line in rest), end="")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from fit import ENGINES, ROOT
-from measuring import oracle, save
+from measuring import kept, oracle, save
 from workloads import WORKLOADS, compiled
 
 SMALL = ("mlp", "cnn", "resnet50", "mobilenet")
@@ -108,7 +108,8 @@ def main():
             row["part_of_keras"] = row["cpu_s"] / found[name]["keras"]["cpu_s"] if peer else None
             share = f"{row['part_of_keras']:8.2f} of Keras's" if peer else ""
             print(f"{name:20s}{library:18s}{row['cpu_s']:8.2f} s CPU{row['wall_s']:8.2f} s wall{share}   {row['parts']}", flush=True)
-    save("start" if given.engine == "jax" else f"start_{given.engine}", {"runs": found})
+    saved = "start" if given.engine == "jax" else f"start_{given.engine}"
+    save(saved, {"runs": kept(saved).get("runs", {}) | found})
 
 
 if __name__ == "__main__":
