@@ -50,6 +50,7 @@ from cornu.backends.pytensor_symbols import (
     type_of,
 )
 from cornu.scopes import StepScope
+from cornu.shapes import UNKNOWN, Spec
 
 memory.keep()
 NAME = "pytensor"
@@ -447,6 +448,10 @@ def adopt(layer):
             variable.assign(shared(variable).get_value())
 
 
+def _sizes(variable):
+    return [UNKNOWN if n is None else n for n in variable.type.shape]
+
+
 def in_graph(layer, args, kwargs):
     """What `layer(*args, **kwargs)` gives where variables of PyTensor are among the arguments, as a tuple of one; else None.
 
@@ -454,11 +459,19 @@ def in_graph(layer, args, kwargs):
     """
     if not [x for x in tree.flatten((args, kwargs)) if isinstance(x, pt.TensorVariable)]:
         return None
+    if not layer.built:  # the variables must be there before they are shared
+        a, k = tree.map_structure(lambda x: Spec(_sizes(x), x.dtype) if isinstance(x, pt.TensorVariable) else x, (args, kwargs))
+        try:
+            layer.compute_output_spec(*a, **k)
+        except ValueError as error:
+            unknown = next((x for x in tree.flatten((args, kwargs)) if isinstance(x, pt.TensorVariable) and None in x.type.shape[1:]), None)
+            if unknown is None:
+                raise
+            wanted = (*unknown.type.shape[:-1], "size")
+            advice = f"pytensor.tensor.specify_shape(x, {wanted}) says what is not known of {unknown}.".replace("'", "")
+            raise ValueError(f"{error} {advice}") from None
     args, kwargs = tree.map_structure(lambda x: from_variable(x) if isinstance(x, pt.TensorVariable) else x, (args, kwargs))
     with _trace(_mode()):
-        if not layer.built:
-            with StepScope():  # the variables must be there before they are shared
-                layer(*args, **kwargs)
         with StepScope([(v, Traced(shared(v), v.shape, v.dtype)) for v in layer.variables]) as scope:
             outputs = layer(*args, **kwargs)
     for variable in scope.changed.values():

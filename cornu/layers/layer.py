@@ -206,7 +206,7 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
         symbolic = False
         if not self._fits(args, kwargs):
             symbolic = any_symbolic(args, kwargs)
-            in_graph = None if symbolic else getattr(protocol.backend, "in_graph", None)
+            in_graph = None if symbolic else getattr(protocol.backend or backends.current(), "in_graph", None)
             if in_graph is not None and (found := in_graph(self, args, kwargs)) is not None:
                 return found[0]
             if not symbolic:

@@ -287,3 +287,11 @@ def test_products_of_transposed_matrices_by_numba():
             a, b = (layout(np.random.default_rng(i).random((n, m), "float32")) for i in range(2))
             for found, wanted in zip(run(a, b), (a.T @ b, a @ b.T), strict=True):
                 np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_layer_is_built_by_a_variable_or_says_what_to_do():
+    backends.load("pytensor")
+    assert layers.Dense(3)(pt.tensor(dtype="float32", shape=(None, 4))).type.ndim == 2
+    with pytest.raises(ValueError, match=r"not known.*specify_shape\(x, \(None, size\)\)"):
+        layers.Dense(3)(pt.matrix())
+    assert layers.Dense(3)(pt.specify_shape(pt.fmatrix(), (None, 4))).type.ndim == 2
