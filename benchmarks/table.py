@@ -1,6 +1,7 @@
 """What benchmarks/fit.py found, as text of at most 120 columns."""
 
 import math
+import textwrap
 
 NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow", "pytensor": "PyTensor", "numpy": "NumPy", "torch.compile": "torch.compile"}
 HEAD = (
@@ -58,8 +59,8 @@ def of(name, part):
     """The lines of one workload."""
     least = part["floor"].get("ms")
     if least:
-        rates = f"{part['floor']['flops'] / 1e6:.4g} MFLOP at {part['floor']['gflops_per_s']:.0f} GFLOP/s, {part['floor']['bytes'] / 1e6:.3g} MB"
-        lines = [f"{name:12s}{'floor':24s}{short(least):>9s}{'':9s}{'1':>8s}   {rates} at {part['floor']['gb_per_s']:.0f} GB/s; {part['cores']} core(s)"]
+        rates = f"{part['floor']['flops'] / 1e9:.3g} GFLOP at {part['floor']['gflops_per_s']:.0f} a second, {part['floor']['bytes'] / 1e6:.3g} MB"
+        lines = [f"{name:12s}{'floor':24s}{short(least):>9s}{'':9s}{'1':>8s}   {rates}; {part['cores']} core{'s' * (part['cores'] > 1)}"]
     else:
         lines = [f"{name:12s}no floor, no comparison of losses: {part['floor'].get('left_out')}"[:120]]
     ours = times(part).get("cornu/jax")
@@ -95,7 +96,7 @@ def means(found):
             value, count = mean(cell[key] for cell in cells)
             told += [f"{says} / ours {short(value)} ({count})"] if count else []
         if told:
-            lines.append(f"  ours on {NAMES[engine]:12s}" + ", ".join(told))
+            lines += textwrap.wrap(f"  ours on {NAMES[engine]:12s}" + ", ".join(told), 118, subsequent_indent=" " * 22)
     return lines
 
 
