@@ -36,6 +36,7 @@ from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name i
     log_sigmoid,
     log_softmax,
     mean,
+    normalize_by_batch,
     random_bits,
     relu,
     relu6,

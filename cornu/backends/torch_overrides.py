@@ -191,6 +191,15 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return torch.addcmul(shift, x, factor)
 
 
+def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
+    """All axes but the last count as one, so that nothing is copied; the kernel gives the reciprocal root of the variance."""
+    if x.dtype not in _FULL or axis % x.ndim != x.ndim - 1 or x.numel() == 0 or any(w is not None and w.dtype is not x.dtype for w in (offset, scale)):
+        return NotImplemented
+    rows = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)
+    out, mean, factor = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)
+    return out.permute(0, 2, 3, 1).reshape(x.shape), mean.detach(), factor.detach().pow(-2) - epsilon
+
+
 # Attention
 
 

@@ -96,6 +96,7 @@ CALLS = {  # (arguments, keywords) besides the plain (X,) of an activation
         ((X, *VECTORS[:2], 1), {"offset": VECTORS[2], "scale": VECTORS[3], "epsilon": 0.1}),
         ((X.T.copy(), *VECTORS[:2], 0, VECTORS[2]), {}),
     ],
+    "normalize_by_batch": [((X, -1), {}), ((X, 1, *VECTORS[2:]), {"epsilon": 0.1}), ((SQUARE, 2), {}), ((SQUARE, 0), {})],
     "dot_product_attention": [
         (tuple(HEADS), {}),
         (tuple(HEADS), {"mask": SEEN, "scale": 0.3}),
