@@ -312,8 +312,16 @@ def argsort(x, axis):
 
 
 def top_k(x, k):
-    values, indices = torch.sort(x, dim=-1, descending=True, stable=True)  # topk does not keep the first of ties first
-    return values[..., :k], indices[..., :k].to(torch.int32)
+    """The first of ties first, which PyTorch's `topk` does not promise: of float32, it is given whole numbers of the same order with the place in them."""
+    count = x.shape[-1]
+    if x.dtype is not torch.float32 or count < 64:
+        values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
+        return values[..., :k], indices[..., :k].to(torch.int32)
+    bits = torch.where(torch.isnan(x), math.nan, x.detach() + 0.0).view(torch.int32)  # one NaN, one zero
+    order = (bits ^ (bits >> 31 & 0x7FFFFFFF)).to(torch.int64)
+    places = torch.arange(count - 1, -1, -1, device=x.device)
+    indices = torch.topk(order * 2**32 + places, k).indices
+    return torch.gather(x, -1, indices), indices.to(torch.int32)
 
 
 # Movement

@@ -485,3 +485,23 @@ def test_what_is_kept_stays_while_training_goes_on():
     for found in losses[1:]:
         np.testing.assert_allclose(found, losses[0], rtol=1e-5)
     assert isinstance(model.weights[0].value, torch.nn.Parameter)
+
+
+# Order
+
+
+@pytest.mark.parametrize("count", [10, 64, 300])
+def test_top_k_has_the_first_of_ties_first(count):
+    """As a stable sort of NumPy's: NaN above all, both zeros equal; the gradient goes to what was chosen."""
+    backends.load("torch")
+    x = np.random.default_rng(0).integers(-9, 9, (7, count)).astype("float32") / 8
+    x[:, ::7], x[:, 3], x[:, 5], x[0, 1], x[1, 2] = -0.0, np.nan, -np.nan, np.inf, -np.inf
+    wanted = np.array([sorted(range(count), key=lambda i: (not np.isnan(row[i]), 0.0 if np.isnan(row[i]) else -row[i], i))[:6] for row in x])
+    values, indices = ops.top_k(x, 6)
+    np.testing.assert_array_equal(indices.numpy(), wanted)
+    np.testing.assert_array_equal(values.numpy(), np.take_along_axis(x, wanted, -1))
+    given = torch.from_numpy(x).requires_grad_()
+    ops.top_k(given, 6)[0].sum().backward()
+    chosen = np.zeros_like(x)
+    np.put_along_axis(chosen, wanted, 1.0, -1)
+    np.testing.assert_array_equal(given.grad.numpy(), chosen)
