@@ -47,13 +47,15 @@ def asked(model):
     return model._training.asked and hasattr(backends.current(), "program")
 
 
-def refusal(model, by_hand):
-    """Why the operations of a model's steps are not recorded; None where they are."""
+def refusal(step, by_hand):
+    """Why the operations of a model's step are not recorded; None where they are."""
     if by_hand:
         return "each op shall run by itself"
     if not hasattr(backends.current(), "recorded"):
         return f"the {backends.name()} backend records nothing"
-    part = foreign(model)
+    if step.own is not None or step.logs_each_step:
+        return f"{type(step.model).__name__} has steps or logs of its own"
+    part = foreign(step.model)
     return None if part is None else f"{part} is not the library's own, and may do more than compute"
 
 
@@ -66,7 +68,7 @@ class Direct:
     """
 
     def __init__(self, step, by_hand):
-        self.step, self.backend, self.refusal = step, backends.current(), refusal(step.model, by_hand)
+        self.step, self.backend, self.by_hand = step, backends.current(), by_hand
         self.plain = step.directly if step.own is not None else self.backend.compile(step.directly)
         self.by_program = self.backend.compile(self._by_program)
         self.compiled = not by_hand and asked(step.model)
@@ -74,7 +76,7 @@ class Direct:
 
     def forget(self):
         """The model changed: what was recorded of it does not hold any more."""
-        self.programs, self.seen = {}, {}
+        self.programs, self.seen, self.refusal = {}, {}, refusal(self.step, self.by_hand)
         optimizer = self.step.model.optimizer if self.step.mode == "train" else None
         checked = (
             isinstance(optimizer, Optimizer) and type(optimizer).apply is Optimizer.apply and not any(v.overwrite_with_gradient for v in self.step.groups[0])
@@ -104,6 +106,9 @@ class Direct:
                 self._make(key, batch, leaves, self.backend.recorded)
             except ValueError as error:
                 self.refusal = str(error)
+            except Unforeseen as found:
+                self.step.adopt(found.variables)
+                self.forget()
         return output
 
     def _by_program(self, key, batch, leaves):

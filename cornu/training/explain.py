@@ -6,6 +6,7 @@ from cornu.ops.dispatch import watched
 from cornu.shapes import Spec, unknown
 from cornu.training.direct import OFTEN, QUICK, asked, refusal
 from cornu.training.loop import runs_eagerly
+from cornu.training.step import Step
 
 UNKNOWN_SIZE = 32  # what stands for a size that is not known, but for the batch's
 ENGINE = "operations of the engine"
@@ -60,7 +61,10 @@ def _step(model, backend, training):
     elif backend.COMPILES or asked(model):
         rows = [("step", f"one compiled program of {title}", None)]
     else:
-        why, more = refusal(model, False), ". compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else ""
+        why, more = (
+            refusal(Step(model, "train" if training else "predict"), False),
+            ". compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else "",
+        )
         how = "op by op" if why else f"op by op, and by its recorded operations once {OFTEN} steps took less than {1e3 * QUICK:g} ms each"
         rows = [("step", how, f"{why or f'the {backend.NAME} backend runs each op at once'}{more}")]
     if training and model.optimizer is not None:

@@ -160,6 +160,26 @@ def test_what_the_user_wrote_runs_line_by_line(soon, make, named):
     assert not recorded(model) and named in model._runner("train").direct.refusal
 
 
+def test_what_becomes_the_users_own_runs_line_by_line(soon):
+    x = np.ones((8, 3), "float32")
+    model = sequential(layers.Dense(1))
+    model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0)
+    assert recorded(model)
+    model.layers[0].activation = own_activation
+    model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0)
+    assert not recorded(model) and np.abs(model.predict(x, verbose=0)).max() <= 1.0
+
+
+def test_steps_of_the_librarys_own_models_are_theirs(soon):
+    """A distiller's step is no ordinary one."""
+    teacher, student = sequential(layers.Dense(2)), sequential(layers.Dense(2))
+    model = keras.distillation.Distiller(teacher, student, keras.distillation.LogitsDistillation())
+    model.compile("sgd", "mse")
+    x = np.ones((8, 3), "float32")
+    losses = [model.fit(x, x[:, :2], batch_size=2, epochs=3, verbose=0).history["loss"] for _ in range(2)]
+    assert all(np.isfinite(losses).ravel()) and losses[1][-1] < losses[0][0]
+
+
 def test_what_values_decide_is_not_recorded():
     with pytest.raises(torch_records.NoRecord, match="values of tensors decide"):
         torch_records.recorded(lambda x: [x[0] * float(x[0].sum())], [[torch.ones(3)]])
