@@ -573,7 +573,8 @@ class Trainer:
 
         >>> model.predict(x).argmax(-1)
         """
-        if type(x) is np.ndarray and verbose == 0 and batch_size is callbacks is steps is None and self.built and x.ndim and 0 < len(x) <= 32:
+        most = 32 if batch_size is None else batch_size if type(batch_size) is int else 0
+        if type(x) is np.ndarray and verbose == 0 and callbacks is steps is None and self.built and x.ndim and 0 < len(x) <= most:
             return tree.map_structure(_writable, self._one_batch("predict", (to_array(x),)))
         arguments.check_batch_size("predict", batch_size)
         arguments.check_verbose("predict", verbose)
