@@ -314,7 +314,7 @@ def argsort(x, axis):
 def top_k(x, k):
     """The first of ties first, which PyTorch's `topk` does not promise: of float32, it is given whole numbers of the same order with the place in them."""
     count = x.shape[-1]
-    if x.dtype is not torch.float32 or count < 64:
+    if x.dtype is not torch.float32 or count < 64:  # of so few a sort is quicker
         values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
         return values[..., :k], indices[..., :k].to(torch.int32)
     bits = torch.where(torch.isnan(x), math.nan, x.detach() + 0.0).view(torch.int32)  # one NaN, one zero

@@ -174,12 +174,16 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     return F.rms_norm(x, x.shape[axes[0] :], scale, settings.epsilon() if epsilon is None else epsilon)
 
 
+def _along(axis, x, *weights):
+    """Whether each weight is None or has a number of the type of `x` for each place of one axis of it."""
+    if x.dtype not in _FULL or type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return False
+    return all(w is None or (isinstance(w, torch.Tensor) and w.dtype is x.dtype and w.shape == (x.shape[axis],)) for w in weights)
+
+
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
     """One pass over `x` in place of two."""
-    given = [w for w in (mean, variance, offset, scale) if w is not None]
-    if x.dtype not in _FULL or type(axis) is not int or not -x.ndim <= axis < x.ndim:
-        return NotImplemented
-    if not all(isinstance(w, torch.Tensor) and w.dtype is x.dtype and w.shape == (x.shape[axis],) for w in given):
+    if not _along(axis, x, mean, variance, offset, scale):
         return NotImplemented
     factor = torch.rsqrt(variance + epsilon)
     factor = factor if scale is None else factor * scale
@@ -193,7 +197,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
     """All axes but the last count as one, so that nothing is copied; the kernel gives the reciprocal root of the variance."""
-    if x.dtype not in _FULL or axis % x.ndim != x.ndim - 1 or x.numel() == 0 or any(w is not None and w.dtype is not x.dtype for w in (offset, scale)):
+    if not _along(axis, x, offset, scale) or axis % x.ndim != x.ndim - 1 or x.numel() == 0:
         return NotImplemented
     rows = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)
     out, mean, factor = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, epsilon)

@@ -22,7 +22,7 @@ class NoRecord(ValueError):
 
 
 class Record(TorchDispatchMode):
-    """Inside, each operation is noted when it has run: (function, arguments, named arguments, result)."""
+    """Inside, each operation is noted when it has run, as a Line."""
 
     @classmethod
     def _should_skip_dynamo(cls):  # what skips it imports it first, which takes a second
@@ -41,7 +41,7 @@ class Record(TorchDispatchMode):
 
     def note(self, function, args, kwargs):
         result = function(*args, **kwargs)
-        self.lines.append((function, args, kwargs, result))
+        self.lines.append(Line(function, args, kwargs, result))
         return result
 
     def __enter__(self):
@@ -89,9 +89,8 @@ def recorded(function, arguments):
     inputs = list(itertools.chain(*arguments))
     with torch.no_grad(), Record() as record:
         output = function(*arguments)
-    lines = [Line(*line) for line in record.lines]
-    _keep(lines, inputs, output)
-    run = _function([line for line in lines if line.runs], inputs, output)
+    _keep(record.lines, inputs, output)
+    run = _function([line for line in record.lines if line.runs], inputs, output)
     try:
         with torch.no_grad():  # some kernels keep less then than their backward pass needs
             again = run(*inputs)

@@ -59,6 +59,13 @@ def refusal(step, by_hand):
     return None if part is None else f"{part} is not the library's own, and may do more than compute"
 
 
+def keep(programs, key, program, most):
+    """Put a program with others, of which the oldest goes where there are `most`."""
+    if len(programs) >= most:
+        del programs[next(iter(programs))]
+    programs[key] = program
+
+
 class Direct:
     """A model's step on one batch after the other, with the variables themselves changed.
 
@@ -72,6 +79,7 @@ class Direct:
         self.plain = step.directly if step.own is not None else self.backend.compile(step.directly)
         self.by_program = self.backend.compile(self._by_program)
         self.compiled = not by_hand and asked(step.model)
+        self.whole = self.compiled or step.mode != "train"  # recorded steps leave the update to the optimizer's kernels, which read numbers from tensors
         self.forget()
 
     def forget(self):
@@ -112,7 +120,7 @@ class Direct:
         return output
 
     def _by_program(self, key, batch, leaves):
-        step, whole = self.step, self._whole()
+        step = self.step
         while True:
             try:
                 if key not in self.programs:
@@ -125,15 +133,11 @@ class Direct:
                 continue
             for variable, value in zip(touched, news, strict=True):
                 variable.assign(value)
-            if whole:
+            if self.whole:
                 return output
             if output:
                 self.update(output, step.model._trained())
             return {}
-
-    def _whole(self):
-        """Whether a program has all of the step: where operations are recorded the optimizer's kernels run by themselves, since they read numbers from tensors."""
-        return self.compiled or self.step.mode != "train"
 
     def _values(self):
         kind = self.backend.ARRAY
@@ -141,14 +145,12 @@ class Direct:
 
     def _make(self, key, batch, leaves, make):
         """Make a program of the step for batches like this."""
-        step, whole = self.step, self._whole()
+        step = self.step
 
         def function(values, leaves):
             given = tree.pack_sequence_as(batch, leaves)
-            news, found = step(values, given, False) if whole else step.without_update(values, given)
+            news, found = step(values, given, False) if self.whole else step.without_update(values, given)
             return [news[i] for i in step.touched], found
 
-        if len(self.programs) >= PROGRAMS:
-            del self.programs[next(iter(self.programs))]
         program = make(function, (self._values(), leaves))
-        self.programs[key] = program, [step.variables[i] for i in step.touched]
+        keep(self.programs, key, (program, [step.variables[i] for i in step.touched]), PROGRAMS)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cornu import backends, tree
 from cornu.backends import protocol
-from cornu.training.direct import Direct
+from cornu.training.direct import Direct, keep
 from cornu.training.step import Step, Unforeseen, flat_logs, scalars
 
 SECONDS = 0.07  # what one dispatch should take
@@ -235,9 +235,7 @@ class Runner:
         """Take note of layers that were added, frozen or replaced; `changes` counts what was set on layers."""
         form, variables = self.step.form, self.step.variables
         if self.step.collect():
-            self.known[form] = variables, {name: getattr(self, name) for name in self.LEARNT}
-            if len(self.known) > FORMS:
-                del self.known[next(iter(self.known))]
+            keep(self.known, form, (variables, {name: getattr(self, name) for name in self.LEARNT}), FORMS)
             self._forget()
             vars(self).update(self.known.pop(self.step.form, (None, {}))[1])
         if self.direct is not None and changes != self.collected:
@@ -294,7 +292,7 @@ class Runner:
                     changed = self.step.touched
                 else:
                     if key not in self.programs:
-                        self._keep(key, self._compiled(fetch, key[0]))
+                        keep(self.programs, key, self._compiled(fetch, key[0]), PROGRAMS)
                     program, note = self.programs[key]
                     numbers = np.array([first, count, self.fresh], np.int32)
                     news, output = program(values, numbers, *data)
@@ -314,11 +312,6 @@ class Runner:
             elif changed:  # nothing is kept between the batches of `predict`, so that threads may share a model
                 self._put([self.step.variables[i] for i in changed], [values[i] for i in changed])
             return output
-
-    def _keep(self, key, program):
-        if len(self.programs) >= PROGRAMS:
-            del self.programs[next(iter(self.programs))]
-        self.programs[key] = program
 
     def _adopt(self, variables, values):
         """Have variables in the state that the step turned out to change."""

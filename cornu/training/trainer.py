@@ -78,7 +78,8 @@ class Trainer:
             run_eagerly: whether steps run line by line, as Python does, for finding faults.
             steps_per_execution: batches between two calls of callbacks' batch hooks, at least 1.
             jit_compile: whether steps are compiled; "auto" compiles wherever the backend does so by default (all but PyTorch, where
-                quick steps are recorded and repeated, and True compiles by `torch.compile`, which takes a while). False runs each op by itself, as `run_eagerly` does.
+                quick steps are recorded and repeated, and True compiles by `torch.compile`, which takes a while). False runs each op by itself, as
+                `run_eagerly` does.
             auto_scale_loss: whether the optimizer scales losses of a model in mixed_float16.
 
         Raises:
