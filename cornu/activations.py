@@ -50,6 +50,8 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
 
     Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", 2010.
     """
+    if max_value == 6 and negative_slope == threshold == 0:
+        return ops.relu6(x)
     if threshold == 0:
         y = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
     else:

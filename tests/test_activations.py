@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 
-from cornu import activations, backends, ops
+from cornu import activations, backends, layers, ops
 from cornu.shapes import Spec
 from tests import oracle
 
 NAMES = [*sorted(activations._FUNCTIONS), "swish", "hard_swish"]
 OPTIONS = {
-    "relu": [{}, {"negative_slope": 0.1}, {"max_value": 2.0}, {"threshold": 0.5}, {"negative_slope": 0.2, "max_value": 3.0, "threshold": 1.0}],
+    "relu": [
+        {},
+        {"negative_slope": 0.1},
+        {"max_value": 2.0},
+        {"max_value": 6},
+        {"threshold": 0.5},
+        {"negative_slope": 0.2, "max_value": 3.0, "threshold": 1.0},
+    ],
     "gelu": [{}, {"approximate": True}],
     "elu": [{}, {"alpha": 0.3}],
     "celu": [{}, {"alpha": 0.3}],
@@ -89,3 +96,12 @@ def test_slopes_at_corners(backend):
         arguments = (1.0, 0.0) if name == "threshold" else ()
         _, (found,) = backend.value_and_grad(lambda values: (ops.sum(getattr(ops, name)(values[0], *arguments)), ()), [backends.array(x)])  # noqa: B023
         np.testing.assert_allclose(backends.numpy(found), wanted, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_relu_up_to_6_is_relu6(backend):
+    """Its slope at 6 is 0, as Keras has it, and it takes one kernel where PyTorch has two."""
+    x = np.array([-1, 0, 3, 6, 7], "float32")
+    for function in (lambda x: activations.relu(x, max_value=6), layers.ReLU(6.0)):
+        _, (found,) = backend.value_and_grad(lambda values: (ops.sum(function(values[0])), ()), [backends.array(x)])  # noqa: B023
+        np.testing.assert_array_equal(backends.numpy(found), [0, 0, 1, 0, 0])
+    assert backends.kind(activations.relu(np.array([2, 9]), max_value=6)) == "float32"  # Keras's, too

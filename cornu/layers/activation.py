@@ -1,6 +1,6 @@
 """Activations that are layers of their own."""
 
-from cornu import backends, ops, shapes
+from cornu import activations, backends, ops, shapes
 from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.layers.input_spec import InputSpec
 from cornu.layers.layer import Layer
@@ -34,12 +34,7 @@ class ReLU(_Pointwise):
         super().setup()
 
     def call(self, inputs):
-        if self.threshold == 0:
-            x = ops.leaky_relu(inputs, self.negative_slope) if self.negative_slope else ops.relu(inputs)
-        else:
-            below = ops.multiply(ops.subtract(inputs, self.threshold), self.negative_slope)
-            x = ops.where(ops.greater(inputs, self.threshold), inputs, below)
-        return x if self.max_value is None else ops.minimum(x, self.max_value)
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 class LeakyReLU(_Pointwise):
