@@ -13,6 +13,7 @@ aten = torch.ops.aten
 _TAPE = {aten.detach.default, aten.lift_fresh.default}  # of no use without a tape
 _MAKING = {aten.ones_like.default, aten.zeros_like.default, aten.new_zeros.default, aten.new_ones.default}  # from shapes, whatever the values
 _VALUES = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+MOST = 2**30  # bytes that a step may have made when it is recorded, since all of it is kept that long
 _PLACES = {torch.int32, torch.int64}  # what indexes by numbers is; booleans choose as many as are true
 _open = threading.local()
 
@@ -30,7 +31,7 @@ class Record(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.lines, self.paused = [], False
+        self.lines, self.paused, self.made = [], False, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if self.paused:
@@ -41,7 +42,10 @@ class Record(TorchDispatchMode):
 
     def note(self, function, args, kwargs):
         result = function(*args, **kwargs)
-        self.lines.append(Line(function, args, kwargs, result))
+        self.lines.append(line := Line(function, args, kwargs, result))
+        self.made += 0 if line.shares else sum(x.nbytes for x in line.gives)
+        if self.made > MOST:
+            raise NoRecord(f"it makes more than {MOST / 1e9:.3g} GB of tensors")
         return result
 
     def __enter__(self):

@@ -1,6 +1,6 @@
 """Steps on a backend that runs each op at once: op by op, as a program that the user asked for, or as a recording of their operations.
 
-A quick step of the library's own layers spends most of its time between the operations: after it ran `OFTEN` times its operations are recorded, forward
+A quick step of the library's own layers spends most of its time between the operations: after it ran often its operations are recorded, forward
 and backward, and run one after the other from then on. What the user wrote himself is never recorded, since it may look at values, print or count.
 """
 
@@ -10,8 +10,8 @@ from cornu import backends, tree
 from cornu.optimizers.optimizer import Optimizer
 from cornu.training.step import Unforeseen
 
-OFTEN = 64  # steps on batches of one form before they are recorded, which takes as long as some steps
-QUICK = 0.01  # seconds of a step, above which little is won
+OFTEN = {"train": 64, "test": 16, "predict": 16}  # steps on batches of one form before they are recorded, which takes as long as some steps
+QUICK = {"train": 0.01, "test": 0.1, "predict": 0.1}  # seconds of a step, above which little is won; a long training step has much to keep while it is recorded
 PROGRAMS = 16  # forms of batches that a model keeps programs for; with ever new shapes the oldest go
 
 
@@ -107,9 +107,10 @@ class Direct:
         """The step op by op. Quick ones that are seen often are recorded."""
         begun = time.perf_counter()
         output = self.plain(batch, fresh, False)
-        times, least = self.seen.get(key, (0, QUICK))
+        quick = QUICK[self.step.mode]
+        times, least = self.seen.get(key, (0, quick))
         self.seen[key] = times, least = times + 1, min(least, time.perf_counter() - begun)
-        if times == OFTEN and least < QUICK:
+        if times == OFTEN[self.step.mode] and least < quick:
             try:
                 self._make(key, batch, leaves, self.backend.recorded)
             except ValueError as error:

@@ -61,11 +61,12 @@ def _step(model, backend, training):
     elif backend.COMPILES or asked(model):
         rows = [("step", f"one compiled program of {title}", None)]
     else:
+        mode = "train" if training else "predict"
         why, more = (
-            refusal(Step(model, "train" if training else "predict"), False),
+            refusal(Step(model, mode), False),
             ". compile(jit_compile=True) asks for a program" if hasattr(backend, "program") else "",
         )
-        how = "op by op" if why else f"op by op, and by its recorded operations once {OFTEN} steps took less than {1e3 * QUICK:g} ms each"
+        how = "op by op" if why else f"op by op, and by its recorded operations once {OFTEN[mode]} steps took less than {1e3 * QUICK[mode]:g} ms each"
         rows = [("step", how, f"{why or f'the {backend.NAME} backend runs each op at once'}{more}")]
     if training and model.optimizer is not None:
         form, why = model.optimizer.form()

@@ -89,8 +89,8 @@ def outcome(model, epochs=3):
 
 @pytest.fixture
 def soon(monkeypatch):
-    monkeypatch.setattr(direct, "OFTEN", 2)
-    monkeypatch.setattr(direct, "QUICK", 60.0)
+    monkeypatch.setattr(direct, "OFTEN", dict.fromkeys(direct.OFTEN, 2))
+    monkeypatch.setattr(direct, "QUICK", dict.fromkeys(direct.QUICK, 60.0))
 
 
 def recorded(model, mode="train"):
@@ -102,7 +102,7 @@ def test_a_recorded_step_is_the_step_to_the_bit(soon, monkeypatch):
     model = compiled()
     found = outcome(model)
     assert recorded(model) == 2 and recorded(model, "test") and recorded(model, "predict")
-    monkeypatch.setattr(direct, "OFTEN", 10**9)
+    monkeypatch.setattr(direct, "OFTEN", dict.fromkeys(direct.OFTEN, 10**9))
     model = compiled()
     wanted = outcome(model)
     assert not recorded(model)
@@ -187,6 +187,22 @@ def test_what_values_decide_is_not_recorded():
         torch_records.recorded(lambda x: [x[0] * float(backends.numpy(x[0]).sum())], [[torch.ones(3)]])
     with pytest.raises(torch_records.NoRecord, match="index"):
         torch_records.recorded(lambda x: [x[0][x[0] > 0]], [[torch.ones(3)]])
+
+
+def test_a_record_keeps_only_so_much(monkeypatch):
+    monkeypatch.setattr(torch_records, "MOST", 1000)
+    torch_records.recorded(lambda x: [x[0] * 2 + 1], [[torch.ones(100)]])
+    with pytest.raises(torch_records.NoRecord, match="GB"):
+        torch_records.recorded(lambda x: [x[0] * 2 + 1], [[torch.ones(200)]])
+
+
+def test_longer_predictions_than_training_steps_are_recorded(monkeypatch):
+    """What runs for 20 ms is worth a record where its memory is that of a batch going forward, and is told so."""
+    monkeypatch.setattr(direct, "OFTEN", dict.fromkeys(direct.OFTEN, 2))
+    monkeypatch.setattr(direct, "QUICK", {**direct.QUICK, "train": 0.0})
+    model = compiled()
+    outcome(model)
+    assert not recorded(model) and recorded(model, "predict")
 
 
 def test_what_is_written_in_place_is_repeated():
