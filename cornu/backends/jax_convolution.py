@@ -189,15 +189,16 @@ _PLACES, _EXAMPLES = 2048, 16  # what a sum may go over without falling out of t
 
 
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
-    """The input convolved with the gradient, with channels as the batch and the batch as channels: a few examples, or rows of one, at a time."""
+    """The input convolved with the gradient, with channels as the batch and the batch as channels: a few examples, or rows of them, at a time."""
     batch, rows, *columns = gradient.shape[:-1]
-    most = min(_PLACES, 2**19 // shape[-1])
-    if batch > 1 and batch * rows * math.prod(columns) > most:
-        parts = -(-batch // _share(batch, min(_EXAMPLES, max(1, most // (rows * math.prod(columns))))))
-        return _summed(lambda x, gradient: _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation), (x, gradient), parts)
-    if rows > 1 and rows * math.prod(columns) > most:
-        parts = -(-rows // max(1, most // math.prod(columns)))
-        return _of_rows(x, shape, gradient, strides, padding, dilation, parts)
+    most, row = min(_PLACES, 2**19 // shape[-1]), math.prod(columns)
+    if batch > 1 and batch * rows * row > most:
+        whole = most // (rows * row)  # examples; of fewer than four, XLA's loops over what stands for channels are short
+        examples = _share(batch, min(batch, _EXAMPLES, whole if whole > 3 else _EXAMPLES))
+        if examples < batch:
+            return _summed(lambda x, gradient: _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation), (x, gradient), -(-batch // examples))
+    if rows > 1 and batch * rows * row > most:
+        return _of_rows(x, shape, gradient, strides, padding, dilation, -(-rows // max(1, most // (batch * row))))
     return _of_all(x, shape, gradient, strides, padding, dilation)
 
 
@@ -247,8 +248,42 @@ def _of_rows(x, shape, gradient, strides, padding, dilation, parts):
 
 
 def max_pool(x, size, strides, padding):
-    least = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    floating = jnp.issubdtype(x.dtype, jnp.floating)
+    least = -np.inf if floating else jnp.iinfo(x.dtype).min
+    if floating and tuple(size) == tuple(strides):
+        return _max_apart(tuple(size))(_pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)), least))
     return _pool(x, size, strides, padding, least, lambda best, part: jnp.where((part > best) | (part != part), part, best))
+
+
+@functools.cache
+def _max_apart(size):
+    """The greatest of each of windows that lie side by side; its gradient is one pass over the input."""
+    rank = len(size)
+
+    def function(x):
+        return _pool(x, size, size, ((0, 0),) * rank, -np.inf, lax.max)
+
+    def backward(kept, gradient):
+        x, y = kept
+        parts, found = [], None
+        for place in itertools.product(*map(range, size)):  # the first that is the greatest, or no number, gets the gradient
+            part = lax.slice(
+                x, (0, *place, 0), (x.shape[0], *(i + (o - 1) * n + 1 for i, o, n in zip(place, y.shape[1:-1], size, strict=True)), x.shape[-1]), (1, *size, 1)
+            )
+            hit = (part == y) | (part != part)
+            parts.append(jnp.where(hit if found is None else hit & ~found, gradient, 0))
+            found = hit if found is None else hit | found
+        for axis in range(rank, 0, -1):
+            n, form = size[axis - 1], list(parts[0].shape)
+            form[axis] *= n
+            parts = [jnp.stack(parts[i : i + n], axis + 1).reshape(form) for i in range(0, len(parts), n)]
+        return (_pad(parts[0], [(0, n - m, 0) for n, m in zip(x.shape, parts[0].shape, strict=True)]),)
+
+    def forward(x):
+        y = function(x)
+        return y, (x, y)
+
+    return with_gradient(function, forward, backward)
 
 
 def sum_pool(x, size, strides, padding):
