@@ -144,12 +144,34 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
     strides, dilation = _each(strides, rank, "strides", "conv_transpose"), _each(dilation_rate, rank, "dilation_rate", "conv_transpose")
     extra = (output_padding,) * rank if output_padding is None or hasattr(output_padding, "__index__") else tuple(output_padding)
     pairs = [transposed_padding(*args, padding) for args in zip(kernel.shape[:-2], strides, dilation, extra, strict=True)]
+    if max(strides) > 1 and max(dilation) == 1:
+        return back(_by_phases(x, kernel, strides, pairs))
     x = p.dilate(x, (1, *strides, 1)) if max(strides) > 1 else x
     kernel = p.flip(p.transpose(kernel, (*range(rank), rank + 1, rank)), tuple(range(rank)))
     crops = [(min(low, 0), min(high, 0)) for low, high in pairs]
     if any(low or high for low, high in crops):
         x = p.slice(x, [0, *(-low for low, _ in crops), 0], [None, *(high or None for _, high in crops), None], [1] * x.ndim)
     return back(p.conv(x, kernel, (1,) * rank, [(max(low, 0), max(high, 0)) for low, high in pairs], dilation, 1))
+
+
+def _by_phases(x, kernel, strides, pairs):
+    """Transposed convolution without the zeros between the places of `x`: what comes `strides` places apart is one convolution with every such place
+    of the kernel, and all of them are its filters (Shi et al., "Real-Time Single Image Super-Resolution", 2016, section 3)."""
+    rank, (*window, filters, channels) = len(strides), kernel.shape
+    counts = [-(-k // s) for k, s in zip(window, strides, strict=True)]
+    kernel = p.pad(kernel, [*((0, n * s - k) for n, s, k in zip(counts, strides, window, strict=True)), (0, 0), (0, 0)], 0)
+    kernel = p.reshape(kernel, (*(size for pair in zip(counts, strides, strict=True) for size in pair), filters, channels))
+    kernel = p.transpose(p.flip(kernel, tuple(range(0, 2 * rank, 2))), (*range(0, 2 * rank, 2), 2 * rank + 1, *range(1, 2 * rank, 2), 2 * rank))
+    starts = [k - 1 - low for k, (low, _) in zip(window, pairs, strict=True)]  # in the convolution with all places
+    more = [high + 1 - s for s, (_, high) in zip(strides, pairs, strict=True)]  # than the size times the stride
+    ends = [(n - 1 - start // s, max(-(-extra // s), 0)) for n, start, s, extra in zip(counts, starts, strides, more, strict=True)]
+    y = p.conv(x, p.reshape(kernel, (*counts, channels, math.prod(strides) * filters)), (1,) * rank, ends, (1,) * rank, 1)
+    batch, *sizes, _ = y.shape
+    y = p.transpose(p.reshape(y, (batch, *sizes, *strides, filters)), (0, *(i for axis in range(1, rank + 1) for i in (axis, axis + rank)), 2 * rank + 1))
+    y = p.reshape(y, (batch, *(n * s for n, s in zip(sizes, strides, strict=True)), filters))
+    firsts = [start % s for start, s in zip(starts, strides, strict=True)]
+    cuts = [extra - high * s or None for s, extra, (_, high) in zip(strides, more, ends, strict=True)]
+    return p.slice(y, [0, *firsts, 0], [None, *cuts, None], [1] * y.ndim) if any(firsts) or any(cuts) else y
 
 
 def transposed_padding(length, stride, dilation, extra, padding):
