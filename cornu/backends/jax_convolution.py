@@ -191,6 +191,9 @@ _PLACES, _EXAMPLES = 2048, 16  # what a sum may go over without falling out of t
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
     """The input convolved with the gradient, with channels as the batch and the batch as channels: a few examples, or rows of them, at a time."""
     batch, rows, *columns = gradient.shape[:-1]
+    if any(o > n for o, n in zip((rows, *columns), x.shape[1:-1], strict=True)):  # a window wider than the map: its zeros are to lie in memory
+        x = lax.optimization_barrier(_pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))))
+        padding = ((0, 0),) * len(padding)
     most, row = min(_PLACES, 2**19 // shape[-1]), math.prod(columns)
     if batch > 1 and batch * rows * row > most:
         whole = most // (rows * row)  # examples; of fewer than four, XLA's loops over what stands for channels are short
