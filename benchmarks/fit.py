@@ -35,6 +35,7 @@ INSTALLED = [engine for engine in ENGINES if importlib.util.find_spec(engine)]
 KERAS = ("jax", "tensorflow", "torch")
 HAND = ("torch", "torch.compile", "jax", "tensorflow")
 PREDICTED, CALLS = 2048, 1000  # rows at once, calls of one row
+COMPILING = {"pytensor": 5}  # times the limit, for engines that compile for minutes: the lstm takes 350 s on a busy machine, the cnn 160
 LONG = 12  # seconds: what took longer, mostly to compile, is not run in further rounds
 
 
@@ -186,12 +187,12 @@ def in_its_own_process(contender, name, given, folder, first):
     written = os.path.join(folder, f"{name}.npz")
     command += ["--reference", written] if contender == "reference" or os.path.exists(written) else []
     command += [*(["--first"] if first else []), *(["--no-predict"] if given.no_predict else [])]
-    begun = time.perf_counter()
+    begun, limit = time.perf_counter(), given.limit * COMPILING.get(contender.split("/")[-1], 1)
     process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        output, errors = process.communicate(timeout=given.limit)
+        output, errors = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        output, errors = "", f"more than {given.limit:g} s"
+        output, errors = "", f"more than {limit:g} s"
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started itself too
@@ -241,7 +242,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=2, help="fits measured in a process, at least")
     parser.add_argument("--seconds", type=float, default=2.0, help="for how long fits are measured in a process, at least")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each contender, by turns; one for applications")
-    parser.add_argument("--limit", type=float, default=200.0, help="seconds after which a process is given up")
+    parser.add_argument("--limit", type=float, default=200.0, help="seconds after which a process is given up; five times as many on PyTensor")
     parser.add_argument("--cores", type=int, default=1, help="cores that each process may use")
     parser.add_argument("--no-predict", action="store_true", help="leave predict out")
     parser.add_argument("--name", help="of the file in results/: by default fit, or fit_quick, or fit_part where engines or peers are left out")
