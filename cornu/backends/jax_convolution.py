@@ -196,8 +196,9 @@ def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
         padding = ((0, 0),) * len(padding)
     most, row = min(_PLACES, 2**19 // shape[-1]), math.prod(columns)
     if batch > 1 and batch * rows * row > most:
-        whole = most // (rows * row)  # examples; of fewer than four, XLA's loops over what stands for channels are short
-        examples = _share(batch, min(batch, _EXAMPLES, whole if whole > 3 else _EXAMPLES))
+        whole = most // (rows * row)
+        few = whole < 1 or whole < 4 and shape[-1] < _FILTERS[0]  # too few examples for XLA's loops over them: of more of them some rows
+        examples = _share(batch, min(batch, _EXAMPLES, _EXAMPLES if few else whole))
         if examples < batch:
             return _summed(lambda x, gradient: _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation), (x, gradient), -(-batch // examples))
     if rows > 1 and batch * rows * row > most:
