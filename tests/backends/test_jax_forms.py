@@ -98,10 +98,23 @@ def test_attention(queries, keys, value_size, scale):
     same(layer(x, x), layer(x, x, return_attention_scores=True)[0], 1e-5)  # scores are what the written-once steps give
 
 
+@pytest.mark.parametrize("bias_shape, mask_shape, is_causal", [(None, (2, 1, 1, 5), False), ((2, 3, 5), None, True), ((2, 1, 3, 1), (3, 5), True)])
+def test_attention_with_masks_and_biases(bias_shape, mask_shape, is_causal):
+    given = [numbers(2, n, 2, 4, seed=n) for n in (3, 5, 5)] + ([numbers(*bias_shape, seed=7)] if bias_shape else [])
+    mask = None if mask_shape is None else numbers(*mask_shape, seed=3) > 0
+    if mask is not None:
+        mask = mask.at[0].set(False)  # rows without any key
+    forms = [
+        lambda q, k, v, bias=None, form=form: form(q, k, v, bias, mask, is_causal=is_causal)
+        for form in (jax_attention.dot_product_attention, BODIES["dot_product_attention"])
+    ]
+    same(*(derivatives(form, *given) for form in forms), tolerance=1e-3)
+
+
 def test_what_the_forms_leave_to_the_bodies():
     x = numbers(3, 4)
     heads = numbers(1, 2, 2, 3)
-    for other in {"mask": heads > 0}, {"bias": heads}, {"is_causal": True}, {"scale": x[0, 0]}, {"key": heads[:, :, :1]}, {"value": heads[:, :1]}:
+    for other in {"mask": heads}, {"bias": heads}, {"attn_logits_soft_cap": 1.0}, {"scale": x[0, 0]}, {"key": heads[:, :, :1]}, {"value": heads[:, :1]}:
         assert jax_attention.dot_product_attention(**{"query": heads, "key": heads, "value": heads} | other) is NotImplemented
     refused = [
         jax_normalization.moments(x, (0, 0)),
