@@ -78,7 +78,7 @@ def eager(function):
     runs as it is.
     """
     code = getattr(function, "__code__", None)
-    if isinstance(function, jax.stages.Wrapped) or (code and "seed" in code.co_varnames[: code.co_argcount]):
+    if hasattr(function, "lower") or (code and "seed" in code.co_varnames[: code.co_argcount]):
         return function
     programs, version = {}, None
 
@@ -431,7 +431,7 @@ def remat(function, arguments):
 relu = jax.nn.relu  # its gradient at 0 is 0, that of a maximum one half
 if CPU:
     moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
-    normalize_by_batch = jax_normalization.normalize_by_batch
+    normalize_by_batch, rms_normalization = jax_normalization.normalize_by_batch, jax_normalization.rms_normalization
     dot_product_attention = jax_attention.dot_product_attention
     recurrent, recurrent_refusal = jax_recurrent.recurrent, jax_recurrent.refusal
 

@@ -62,6 +62,8 @@ def tidy(root, limit):
         checked = os.stat(stamp).st_mtime
     except OSError:
         checked = 0.0
+    if all(os.stat(place).st_mtime <= checked for place, _, _ in os.walk(root)):
+        return  # nothing came since: of thousands of entries none is looked at
     entries = []
     for path, status in _files(root):
         if checked <= status.st_mtime < now - _YOUNG and not _whole(path):
