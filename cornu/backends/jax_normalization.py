@@ -106,20 +106,27 @@ def _batch_normalization(axis, epsilon):
     return with_gradient(function, forward, backward)
 
 
-# Layer normalization
+# Layer and root mean square normalization
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     if kwargs or x.dtype.name not in _FULL or not x.size or _axes(axis, x.ndim) != (x.ndim - 1,):
         return NotImplemented
     weights = _weights(x, x.shape[-1], gamma, beta)
-    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon))(x, *weights) if weights else NotImplemented
+    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon), True)(x, *weights) if weights else NotImplemented
+
+
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    if x.dtype.name not in _FULL or not x.size or _axes(axis, x.ndim) != (x.ndim - 1,):
+        return NotImplemented
+    weights = _weights(x, x.shape[-1], scale, None)
+    return _layer_normalization(float(settings.epsilon() if epsilon is None else epsilon), False)(x, *weights) if weights else NotImplemented
 
 
 @functools.cache
-def _layer_normalization(epsilon):
+def _layer_normalization(epsilon, centred):
     def factors(x):
-        centre = jnp.mean(x, -1, keepdims=True)
+        centre = jnp.mean(x, -1, keepdims=True) if centred else jnp.zeros((), x.dtype)
         return centre, lax.rsqrt(jnp.mean(jnp.square(x - centre), -1, keepdims=True) + epsilon)
 
     def function(x, gamma, beta):
@@ -137,7 +144,8 @@ def _layer_normalization(epsilon):
         product = _apart(gradient * normal)
         weights = gamma / x.shape[-1]  # the two means are products of a matrix and a vector
         by_centre, by_factor = (_apart(jnp.matmul(y, weights))[..., None] for y in (gradient, product))
-        return factor * (gradient * gamma - by_centre - normal * by_factor), product.sum(rows), gradient.sum(rows)
+        by_normal = gradient * gamma - by_centre if centred else gradient * gamma
+        return factor * (by_normal - normal * by_factor), product.sum(rows), gradient.sum(rows)
 
     return with_gradient(function, forward, backward)
 

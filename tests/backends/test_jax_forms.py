@@ -68,6 +68,9 @@ def test_layer_normalization(shape):
     for weights in (gamma, beta), (gamma,):
         same(derivatives(lambda x, *w: ours(x, *w, epsilon=0.01), x, *weights), derivatives(lambda x, *w: body(x, *w, epsilon=0.01), x, *weights), 1e-3)
     same(ours(x, None, beta), body(x, None, beta))
+    ours, body = jax_normalization.rms_normalization, BODIES["rms_normalization"]
+    same(*(derivatives(lambda x, w, form=form: form(x, w, epsilon=0.01), x, gamma) for form in (ours, body)), 1e-3)
+    same(ours(x), body(x))
 
 
 @pytest.mark.parametrize("shape, axis", [((7, 3), -1), ((2, 3, 4, 5), 3), ((2, 3, 4), 1)])
@@ -125,6 +128,7 @@ def test_what_the_forms_leave_to_the_bodies():
         jax_normalization.layer_normalization(x, axis=0),
         jax_normalization.layer_normalization(x, numbers(3)),
         jax_normalization.layer_normalization(x, rms_scaling=True),
+        jax_normalization.rms_normalization(x, axis=0),
         jax_normalization.softmax(jnp.arange(3)),
         jax_normalization.softmax(x, 5),
     ]
