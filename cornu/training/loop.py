@@ -572,7 +572,7 @@ def feed_of(runner, data):
     """Where the batches of data in memory lie; None for a stream."""
     if data.arrays is None:
         return None
-    if runner.mode == "train" and runner.compiles and data.num_batches > 1:
+    if runner.mode == "train" and runner.compiles and data.num_batches > 1 and getattr(runner.backend, "LOOPS", True):  # else one program for any length
         leaves = [leaf for leaf in tree.flatten(data.arrays) if leaf is not None]
         if sum(leaf.nbytes for leaf in leaves) <= RESIDENT[runner.backend.HOST]:
             return Resident(data)
