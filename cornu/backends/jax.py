@@ -267,7 +267,13 @@ def _sort_forward(axis, primals, tangents):
 
 
 def argsort(x, axis):
-    return jnp.argsort(x, axis, stable=True).astype("int32")
+    if not CPU or x.dtype not in ("float32", "int32") or not hasattr(jax, "enable_x64"):  # which JAX has from 0.8 on
+        return jnp.argsort(x, axis, stable=True).astype("int32")
+    keys = x if x.dtype == "int32" else _ordered(jnp.where(jnp.isnan(x), jnp.nan, jnp.where(x == 0, 0, x)))
+    with jax.enable_x64(True):  # the place in the low bits: XLA sorts numbers in a fifth of the time of pairs
+        places = lax.broadcasted_iota("int64", x.shape, axis % x.ndim)
+        found = lax.sort((lax.convert_element_type(keys, "int64") << np.int64(32)) | places, axis % x.ndim, is_stable=False)
+        return lax.convert_element_type(found & np.int64(2**32 - 1), "int32")
 
 
 def top_k(x, k):

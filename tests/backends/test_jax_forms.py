@@ -145,6 +145,14 @@ def test_sort():
         same(derivatives(lambda x: backend.sort(x, axis), x), derivatives(lambda x: jnp.sort(x, axis), x))  # noqa: B023
     odd = np.array([3, -0.0, 0.0, np.nan, -np.inf, np.inf, -1e-40, 1e-40, -3, -np.nan], "float32")
     assert np.array_equal(backend.sort(jnp.asarray(odd), 0), np.sort(odd), equal_nan=True)
+    whole = np.array([[5, -(2**31), 2**31 - 1, 0, 5, -1], [0, 0, -1, -1, 7, 7]], "int32")
+    many = np.round(np.array(numbers(3, 200, low=-9, high=9)))
+    for x in whole, many, np.where(many > 8, np.nan, many), odd[[0, 1, 2, 3, 4, 5, 8, 9, 2]]:  # the others are 0 to XLA
+        for axis in range(x.ndim):
+            wanted, run = np.argsort(x, axis, kind="stable"), jax.jit(lambda x: backend.argsort(x, axis))  # noqa: B023
+            assert np.array_equal(run(x), wanted) and run(x).dtype == "int32"
+            assert np.array_equal(backend.argsort(jnp.asarray(x), axis), wanted)
+    assert np.array_equal(jax.vmap(lambda x: backend.argsort(x, 0))(jnp.asarray(whole)), np.argsort(whole, 1, kind="stable"))
 
 
 def test_relu_has_no_slope_at_zero():
@@ -179,14 +187,15 @@ def simple_relu(**kwargs):
     return layers.SimpleRNN(3, activation="relu", **kwargs)
 
 
-def values_and_derivatives(layer, x, states, mask, kernel, deep, monkeypatch):
+def values_and_derivatives(layer, x, states, mask, kernel, deep, monkeypatch, training=False):
     if not kernel:
         monkeypatch.delattr(backend, "recurrent")
-    assert layer.form()[0] == ("kernel" if kernel else "steps")
+    assert layer.form(training)[0] == ("kernel" if kernel else "steps")
+    seed = layer.cell.seed_generator.state.value
 
     def run(x, weights, states):
-        with StatelessScope(state_mapping=list(zip(layer.trainable_variables, weights, strict=True))):
-            return jax.tree.leaves(layer(x, initial_state=list(states), mask=mask))
+        with StatelessScope(state_mapping=[*zip(layer.trainable_variables, weights, strict=True), (layer.cell.seed_generator.state, seed)]):
+            return jax.tree.leaves(layer(x, initial_state=list(states), mask=mask, training=training))
 
     arguments = [x, [w.value for w in layer.trainable_variables], tuple(states)]
     flat, structure = jax.tree.flatten(arguments)
@@ -207,6 +216,16 @@ def test_recurrent_layers(make, masked, monkeypatch):
         states = [numbers(3, 3, seed=5 + i) for i in range(2 if make is lstm else 1)]
         found, expected = (values_and_derivatives(layer, x, states, mask, kernel, make is simple and not masked, monkeypatch) for kernel in (True, False))
         same(found, expected)
+
+
+@pytest.mark.parametrize("make", [lstm, gru, simple])
+def test_recurrent_layers_that_drop_states(make, monkeypatch):
+    x, mask = numbers(3, 4, 2), jnp.asarray([[True, False, True, True], [False] * 4, [True] * 4])
+    layer = make(return_sequences=True, recurrent_dropout=0.5, dropout=0.3, seed=7)
+    layer.build(x.shape)
+    states = [numbers(3, 3, seed=5 + i) for i in range(2 if make is lstm else 1)]
+    found, expected = (values_and_derivatives(layer, x, states, mask, kernel, False, monkeypatch, training=True) for kernel in (True, False))
+    same(found, expected)
 
 
 @pytest.mark.slow
