@@ -35,11 +35,13 @@ from cornu.backends.torch_overrides import (  # noqa: F401  an op of that name i
     leaky_relu,
     log_sigmoid,
     log_softmax,
+    logsumexp,
     mean,
     normalize_by_batch,
     random_bits,
     relu,
     relu6,
+    resize,
     rms_normalization,
     selu,
     silu,
@@ -465,7 +467,10 @@ def max_pool(x, size, strides, padding):
 
 
 def sum_pool(x, size, strides, padding):
-    return _pool(_edged(x, padding, 0), size, strides, torch.add)
+    x, rank = _edged(x, padding, 0), len(size)
+    if x.dtype not in (torch.float32, torch.float64) or rank == 1 or not x.numel():
+        return _pool(x, size, strides, torch.add)
+    return (F.avg_pool2d if rank == 2 else F.avg_pool3d)(x.movedim(-1, 1), size, strides, divisor_override=1).movedim(1, -1)
 
 
 def _edged(x, padding, value):
@@ -685,8 +690,8 @@ def program(function, arguments):
     return torch_programs.program(function, arguments)
 
 
-def recurrent_refusal(kind, dtype):
-    return torch_recurrent.refusal(kind, dtype, _device)
+def recurrent_refusal(kind, dtype, dropping):
+    return torch_recurrent.refusal(kind, dtype, dropping, _device)
 
 
 def module_arrays(module):

@@ -131,6 +131,28 @@ def mean(x, axis=None, keepdims=False):
     return torch.mean(x) if axis is None and keepdims is False and x.dtype in _FULL else NotImplemented
 
 
+def logsumexp(x, axis=None, keepdims=False):
+    axes = _axes(axis, x.ndim)
+    return torch.logsumexp(x, axes, bool(keepdims)) if x.dtype in _FULL and axes and x.numel() else NotImplemented
+
+
+# Images
+
+
+def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False, pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0,
+           data_format=None):  # fmt: skip
+    """By lines between neighbours, where a body of matrix products multiplies by many zeros."""
+    x = images
+    if interpolation != "bilinear" or antialias or crop_to_aspect_ratio or pad_to_aspect_ratio or fill_mode != "constant":
+        return NotImplemented
+    if x.dtype not in _FULL or x.ndim not in (3, 4) or not x.numel() or len(size) != 2 or any(type(n) is not int or n < 1 for n in size):
+        return NotImplemented
+    x, last = x if x.ndim == 4 else x.unsqueeze(0), settings.standardize_data_format(data_format) == "channels_last"
+    out = F.interpolate(x.permute(0, 3, 1, 2) if last else x, tuple(size), mode="bilinear", align_corners=False)
+    out = out.permute(0, 2, 3, 1) if last else out
+    return out if images.ndim == 4 else out[0]
+
+
 # Normalizations
 
 

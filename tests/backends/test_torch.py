@@ -77,6 +77,7 @@ SEEN = np.ones((2, 1, 3, 5), bool)
 SEEN[0, :, 1, 2:] = SEEN[1, :, 2] = False  # a row that sees some keys, and one that sees none
 VECTORS = [drawn.uniform(0.5, 2, (6,)).astype("float32") for _ in range(4)]
 LABELS = np.array([0, 4, 2], "int32")
+INFINITE = np.array([[-np.inf, -1, 2], [np.inf, 0, 1]], "float32")
 CALLS = {  # (arguments, keywords) besides the plain (X,) of an activation
     "leaky_relu": [((X, 0.1), {})],
     "elu": [((X, 0.5), {})],
@@ -89,6 +90,14 @@ CALLS = {  # (arguments, keywords) besides the plain (X,) of an activation
     "softmax": [((SQUARE,), {"axis": 1}), ((SQUARE,), {"axis": (1, 2)}), ((SQUARE,), {"axis": None})],
     "log_softmax": [((SQUARE, 0), {}), ((SQUARE,), {"axis": (0, 2)})],
     "mean": [((SQUARE,), {}), ((SQUARE, 1), {}), ((SQUARE,), {"keepdims": True})],
+    "logsumexp": [((SQUARE,), {}), ((SQUARE, 1), {}), ((SQUARE * 50, (0, -1)), {"keepdims": True}), ((INFINITE, -1), {})],
+    "resize": [
+        ((SQUARE, (7, 9)), {}),
+        ((SQUARE[None], (2, 2)), {}),
+        ((SQUARE, (1, 5)), {"data_format": "channels_first"}),
+        ((SQUARE, (3, 3)), {"interpolation": "bicubic"}),
+        ((SQUARE, (1, 2)), {"antialias": True}),
+    ],
     "layer_normalization": [((X,), {}), ((X, *VECTORS[:2]), {}), ((SQUARE,), {"axis": (1, 2), "epsilon": 0.1}), ((SQUARE,), {"axis": 1})],
     "rms_normalization": [((X,), {}), ((X, VECTORS[0]), {"epsilon": 0.1}), ((SQUARE,), {"axis": 0})],
     "batch_normalization": [
