@@ -15,6 +15,7 @@ from jax import lax
 
 from cornu import scopes, settings, tree
 from cornu.backends import jax_attention, jax_convolution, jax_normalization, jax_products, jax_recurrent, memory, programs
+from cornu.backends.jax_derivatives import with_gradient
 from cornu.shapes import UNKNOWN, Spec
 
 memory.keep()
@@ -236,7 +237,35 @@ def argmin(x, axis, keepdims):
 
 
 def cumsum(x, axis):
-    return lax.cumsum(x, axis)
+    if not CPU or x.dtype not in ("float32", "float64") or x.shape[axis] < 2 * _BLOCK or not x.size:
+        return lax.cumsum(x, axis)
+    return _cumsum(axis % x.ndim)(x)
+
+
+_BLOCK = 32  # numbers whose sums are a product with a triangle of ones
+
+
+@functools.cache
+def _cumsum(axis):
+    """By blocks, which takes half the time of XLA's own or less; that where a number is not finite, since 0 times infinity is NaN."""
+
+    def blocks(x):
+        x = jnp.pad(x, [*[(0, 0)] * (x.ndim - 1), (0, -x.shape[-1] % _BLOCK)])
+        return (x.reshape(-1, _BLOCK) @ np.triu(np.ones((_BLOCK, _BLOCK), x.dtype))).reshape(*x.shape[:-1], -1, _BLOCK)
+
+    def joined(y, count):
+        totals = y[..., :-1, -1]
+        before = joined(blocks(totals), totals.shape[-1]) if totals.shape[-1] else totals
+        before = jnp.pad(before, [*[(0, 0)] * (before.ndim - 1), (1, 0)])
+        return (y + before[..., None]).reshape(*y.shape[:-2], -1)[..., :count]
+
+    def function(x):
+        moved = jnp.moveaxis(x, axis, -1)
+        y = blocks(moved)
+        finite = jnp.isfinite(y[..., -1]).all()
+        return lax.cond(finite, lambda x, y: jnp.moveaxis(joined(y, moved.shape[-1]), -1, axis), lambda x, y: lax.cumsum(x, axis), x, y)
+
+    return with_gradient(function, lambda x: (function(x), ()), lambda _, gradient: (lax.cumsum(gradient, axis, reverse=True),))
 
 
 def cumprod(x, axis):

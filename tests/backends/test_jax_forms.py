@@ -155,6 +155,17 @@ def test_sort():
     assert np.array_equal(jax.vmap(lambda x: backend.argsort(x, 0))(jnp.asarray(whole)), np.argsort(whole, 1, kind="stable"))
 
 
+@pytest.mark.parametrize("shape, axis", [((70,), 0), ((3, 64), 1), ((2, 100, 3), 1), ((2, 1100), -1)])
+def test_cumsum(shape, axis):
+    x = numbers(*shape)
+    same(*(derivatives(lambda x, form=form: form(x, axis % len(shape)), x) for form in (backend.cumsum, jax.lax.cumsum)), tolerance=1e-3)
+    odd = x.at[(0,) * len(shape)].set(jnp.inf)
+    odd = odd.at[tuple(n - 1 for n in shape)].set(-jnp.inf)
+    np.testing.assert_allclose(backend.cumsum(odd, axis), jnp.cumsum(odd, axis), 1e-3, 1e-5)
+    pulled = jax.vjp(lambda x: backend.cumsum(x, axis), x)[1](jnp.zeros(shape).at[tuple(n - 1 for n in shape)].set(jnp.inf))[0]
+    assert np.isinf(pulled).sum() == shape[axis] and not np.isnan(pulled).any()
+
+
 def test_relu_has_no_slope_at_zero():
     assert jax.grad(lambda x: ops.sum(ops.relu(x)))(jnp.asarray([-1.0, 0.0, 2.0])).tolist() == [0, 0, 1]
 
