@@ -382,8 +382,15 @@ def conv(x, kernel, strides, padding, dilation, groups):
     if groups == 1:
         found = matmul(reshape(seen, (rows, places * channels)), reshape(kernel, (places * channels, filters)))
     elif inner == 1:
-        weights = reshape(kernel, (places, groups, filters // groups))
-        found = Traced(pt.sum(reshape(seen, (rows, places, groups, 1)).variable * weights.variable, 1), (rows, groups, filters // groups), x.dtype)
+        given = reshape(seen, (rows, places, groups, 1)).variable, reshape(kernel, (places, groups, filters // groups)).variable
+        total = functools.reduce(pt.add, [given[0][:, i] * given[1][i] for i in range(places)])
+
+        def pullback(gradients):
+            by_places = pt.expand_dims(gradients[0], 1)
+            by_seen = by_places * given[1]
+            return [by_seen if filters == groups else pt.sum(by_seen, 3, keepdims=True), pt.sum(by_places * given[0], 0)]
+
+        found = Traced(nodes.custom([total], list(given), pullback)[0], (rows, groups, filters // groups), x.dtype)
     else:
         parts = transpose(reshape(seen, (rows, places, groups, inner)), (2, 0, 1, 3))
         weights = transpose(reshape(kernel, (places * inner, groups, filters // groups)), (1, 0, 2))
@@ -405,8 +412,9 @@ def max_pool(x, size, strides, padding):
         return found
 
     def pullback(gradients):
-        first = pt.argmax(seen.variable, axis, keepdims=True)
-        places = np.arange(seen.shape[-2]).reshape(-1, 1)
+        x, places = seen.variable, np.arange(seen.shape[-2], dtype="int32").reshape(-1, 1)
+        best = pt.or_(pt.eq(x, pt.expand_dims(found.variable, axis)), pt.isnan(x))
+        first = pt.min(pt.switch(best, places, np.int32(seen.shape[-2])), axis, keepdims=True)  # as argmax, in a fifth of the time
         return [pt.switch(pt.eq(first, places), pt.expand_dims(gradients[0], axis), pt.constant(0, dtype=gradients[0].dtype))]
 
     return nodes.custom([found.variable], [seen.variable], pullback)[0]
