@@ -24,7 +24,7 @@ def milliseconds(function, *arguments, runs=8, seconds=2.0):
     return min(times) * 1e3
 
 
-def by_turns(functions, arguments, seconds=1.0):
+def by_turns(functions, arguments, seconds=0.5):
     """The least processor milliseconds (all threads) of a call of each function, measured by turns for so long, four rounds at least."""
     import jax
 
@@ -94,8 +94,9 @@ def save(name, found, say=True):
     """Write `found` and the machine to results/`name`.json and, if asked, say where."""
     os.makedirs(RESULTS, exist_ok=True)
     path = os.path.join(RESULTS, f"{name}.json")
-    with open(path, "w", encoding="utf-8") as file:
+    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
         json.dump({"machine": machine(), **found}, file, indent=1)
         file.write("\n")
+    os.replace(f"{path}.{os.getpid()}", path)  # whole at any time
     if say:
         print(f"written: {os.path.relpath(path)}")

@@ -89,8 +89,8 @@ def gradients(backend, function, smooth):
     return run
 
 
-def measure(engine, wanted, sizes):
-    """The rows of one backend, printed as they come."""
+def measure(engine, wanted, sizes, found):
+    """The rows of one backend into `found`, printed as they come."""
     from cornu import backends
     from cornu.backends import spec
 
@@ -100,7 +100,8 @@ def measure(engine, wanted, sizes):
     call = by_turns([call], [backend.array(np.ones(1, "float32"))])[0]  # what the engine takes to do nothing
     print(f"\n{engine}: large product {by_product / 1e6:.0f} GFLOP/s, large copy {by_copy / 1e6:.1f} GB/s, a call {call * 1e3:.1f} us")
     print(f"{'':64s}{'ours':>9s}{'own':>9s}{'floor':>9s}{'ours/own':>10s}{'ours/floor':>11s}")
-    table, above = {}, []
+    table, above = found.setdefault("cpu_ms", {}), []
+    found |= {"gflops": by_product / 1e6, "copy_gb_per_s": by_copy / 1e6, "call_ms": call}
     for row in rows(sizes):
         if wanted and not any(part in row.name for part in wanted):
             continue
@@ -118,14 +119,14 @@ def measure(engine, wanted, sizes):
             ours, *others = by_turns([backend.compile(mine) if backend.COMPILES else mine, *theirs], given)
             floor = max(row.operations * (1 + back) / by_product, (size[0] * (1 + back) + size[1]) / by_copy)
             own, name = min(others, default=None), f"{row.name}, {kind}"
-            best = min(2 * floor + call, own or math.inf)
+            best = min(2 * (floor + call), own or math.inf)
             table[name] = {"ours": ours, "own": own, "floor": floor}
             if ours > 1.5 * best:
                 above.append(f"{ours / best:8.2f}  {name}")
             shown = f"{name:64s}{ours:9.3f}{f'{own:9.3f}' if own else '':9s}{floor:9.3f}{f'{ours / own:10.2f}' if own else '':10s}{ours / floor:11.1f}"
             print(shown, flush=True)
-    print(f"\n{engine}: above 1.5 times the better of the engine's own form and twice the floor, with a call: {len(above)} of {len(table)}", *above, sep="\n")
-    return {"gflops": by_product / 1e6, "copy_gb_per_s": by_copy / 1e6, "call_ms": call, "cpu_ms": table}
+            yield found
+    print(f"\n{engine}: {len(above)} of {len(table)} above 1.5 times the better of the engine's own form and twice the floor and a call", *above, sep="\n")
 
 
 def compare_calls(engine, peer):
@@ -149,18 +150,20 @@ def main():
     parser.add_argument("--backends", nargs="+", default=["jax", "numpy"])
     parser.add_argument("--oracle", help="an environment with Keras, or its interpreter")
     parser.add_argument("--sizes", type=int, help="of each op at most; by default all, one on PyTensor, whose programs take seconds to compile")
+    parser.add_argument("--save", action="store_true", help="put the rows chosen into results/ops.json, where a run of all puts all")
     parser.add_argument("--calls", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.calls:
         print(json.dumps(calls(chosen.calls, chosen.backends[0])))
         return
-    found = {}
+    whole = not chosen.rows
     for engine in chosen.backends:
-        small = not chosen.rows and engine != "pytensor"  # whose programs are what runs: a call by itself makes one
-        found[engine] = {"microseconds_a_call": compare_calls(engine, oracle(chosen.oracle))} if small else {}
-        found[engine] |= measure(engine, chosen.rows, chosen.sizes or (1 if engine == "pytensor" else None))
-        if not chosen.rows:
-            save("ops", kept("ops") | {engine: found[engine]})
+        found = {} if whole else kept("ops").get(engine, {})
+        if whole and engine != "pytensor":  # whose programs are what runs: a call by itself makes one
+            found["microseconds_a_call"] = compare_calls(engine, oracle(chosen.oracle))
+        for table in measure(engine, chosen.rows, chosen.sizes or (1 if engine == "pytensor" else None), found):
+            if whole or chosen.save:
+                save("ops", kept("ops") | {engine: table}, say=False)
 
 
 if __name__ == "__main__":

@@ -294,7 +294,8 @@ def pytensor_forms():
 
     def lstm(x, kernel, inner, bias):
         def step(seen, h, c, inner):
-            i, f, g, o = pt.split(seen + h @ inner, [inner.type.shape[0]] * 4, 4, axis=1)
+            gates, units = seen + h @ inner, inner.type.shape[0]
+            i, f, g, o = (gates[:, k * units : (k + 1) * units] for k in range(4))
             c = pt.sigmoid(f) * c + pt.sigmoid(i) * pt.tanh(g)
             return pt.sigmoid(o) * pt.tanh(c), c
 
