@@ -185,7 +185,7 @@ def _input_gradient_ends(shape, kernel, gradient, strides, padding, dilation):
     return tuple(((k - 1) * d - low, n + low - (o - 1) * s - 1) for n, k, s, (low, _), d, o in sizes)
 
 
-_PLACES, _EXAMPLES = 2048, 16  # what a sum may go over without falling out of the cache
+_NUMBERS, _PLACES, _EXAMPLES = 2**18, 2**13, 16  # what a sum may go over without falling out of the cache: of both factors, of each map, of all
 
 
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
@@ -194,7 +194,7 @@ def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
     if any(o > n for o, n in zip((rows, *columns), x.shape[1:-1], strict=True)):  # a window wider than the map: its zeros are to lie in memory
         x = lax.optimization_barrier(_pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))))
         padding = ((0, 0),) * len(padding)
-    most, row = min(_PLACES, 2**19 // shape[-1]), math.prod(columns)
+    most, row = min(_PLACES, _NUMBERS // sum(shape[-2:])), math.prod(columns)
     if batch > 1 and batch * rows * row > most:
         whole = most // (rows * row)
         few = whole < 1 or whole < 4 and shape[-1] < _FILTERS[0]  # too few examples for XLA's loops over them: of more of them some rows
