@@ -11,12 +11,12 @@ from cornu.backends.jax_derivatives import with_gradient
 from cornu.backends.jax_products import matmul
 
 
-def refusal(kind, dtype):
+def refusal(kind, dtype, dropping):
     """Why this is not for a cell of that kind; None where it is."""
     return None if kind in _FORMS else f"the kernel of JAX knows {', '.join(_FORMS)}"
 
 
-def recurrent(kind, x, states, weights, mask, zero_masked):
+def recurrent(kind, x, states, weights, mask, zero_masked, dropped=None):
     """See `protocol.OPTIONAL`."""
     kernel, recurrent_kernel, bias = weights
     half = _halves(kind, kernel)
@@ -24,7 +24,10 @@ def recurrent(kind, x, states, weights, mask, zero_masked):
     biases = (bias if bias.ndim == 2 else jnp.stack([bias, jnp.zeros_like(bias)])) * half  # of the products with the input and with the state
     x = matmul(jnp.swapaxes(x, 0, 1), kernel * half)
     counts = None if mask is None else jnp.swapaxes(mask, 0, 1)[..., None]
-    shown, *last = _loop(kind, mask is not None)(x, recurrent_kernel * half, biases, () if mask is None else (counts.astype(x.dtype),), *states)
+    given = {} if mask is None else {"counts": counts.astype(x.dtype)}
+    if dropped is not None:
+        given["dropped"] = lax.stop_gradient(dropped)
+    shown, *last = _loop(kind)(x, recurrent_kernel * half, biases, given, *states)
     final = shown[-1]
     if mask is not None:  # before the first step that counts nothing is put out
         final = jnp.where(counts.any(0), final, 0)
@@ -98,48 +101,55 @@ def _halves(kind, kernel):
 
 
 @functools.cache
-def _loop(kind, masked):
-    """The function of x (steps, batch, gates), the recurrent kernel, the biases, a tuple of the mask (steps, batch, 1) as numbers and the states.
+def _loop(kind):
+    """The function of x (steps, batch, gates), the recurrent kernel, the biases, what else is given and the states.
 
+    What else may be given, by name: "counts", the mask (steps, batch, 1) as numbers; "dropped", what the state is multiplied by before its product.
     It gives the outputs of all steps, then the last states.
     """
     step, back, _ = _FORMS[kind]
 
-    def forwards(x, kernel, biases, counts, states):
-        new, *rest = step(x + biases[0], jnp.matmul(states[0], kernel) + biases[1], states, _halves(kind, kernel))
-        if masked:
-            new = [jnp.where(counts[0] > 0, one, old) for one, old in zip(new, states, strict=True)]
+    def kept(h, given):
+        return h * given["dropped"] if "dropped" in given else h
+
+    def forwards(x, kernel, biases, given, count, states):
+        new, *rest = step(x + biases[0], jnp.matmul(kept(states[0], given), kernel) + biases[1], states, _halves(kind, kernel))
+        if count is not None:
+            new = [jnp.where(count > 0, one, old) for one, old in zip(new, states, strict=True)]
         return new, *rest
 
-    def function(x, kernel, biases, counts, *states):
+    def count_at(given, t):
+        return _at(given["counts"], t) if "counts" in given else None
+
+    def function(x, kernel, biases, given, *states):
         def body(carry, item):
-            (states, gates), (x, counts) = carry, item
+            (states, gates), (x, count) = carry, item
             if kind == "gru":  # what the loop carries stands in memory, else all would be one formula with slices
                 x = x + (gates[:, :1] > 2)
-            new, _, gates = forwards(x, kernel, biases, counts, states)
+            new, _, gates = forwards(x, kernel, biases, given, count, states)
             return (new, gates), new[0]
 
-        *_, gates = jax.eval_shape(forwards, x[0], kernel, biases, [c[0] for c in counts], list(states))
-        (last, _), shown = lax.scan(body, (list(states), jnp.zeros(gates.shape, gates.dtype)), (x, counts))
+        *_, gates = jax.eval_shape(forwards, x[0], kernel, biases, given, count_at(given, 0), list(states))
+        (last, _), shown = lax.scan(body, (list(states), jnp.zeros(gates.shape, gates.dtype)), (x, given.get("counts")))
         return [shown, *last]
 
-    def forward(x, kernel, biases, counts, *states):
+    def forward(x, kernel, biases, given, *states):
         def body(t, carry):
             states, shown, factors = carry
-            new, found, _ = forwards(_at(x if apart else factors[0], t), kernel, biases, [_at(c, t) for c in counts], states)
+            new, found, _ = forwards(_at(x if apart else factors[0], t), kernel, biases, given, count_at(given, t), states)
             return new, _put(shown, new[0], t), [_put(all, one, t) for all, one in zip(factors, found, strict=True)]
 
         def empty(one):
             return jnp.zeros((len(x), *one.shape), one.dtype)
 
         apart = kind == "simple_rnn_relu"  # XLA takes so cheap a function twice, and would copy what both read
-        _, factors, _ = jax.eval_shape(forwards, x[0], kernel, biases, [c[0] for c in counts], list(states))
+        _, factors, _ = jax.eval_shape(forwards, x[0], kernel, biases, given, count_at(given, 0), list(states))
         factors = list(map(empty, factors)) if apart else [x, *map(empty, factors[1:])]
         last, shown, factors = lax.fori_loop(0, len(x), body, (list(states), empty(states[0]), factors))
-        return [shown, *last], (factors, kernel, biases, counts, states, shown)
+        return [shown, *last], (factors, kernel, given, states, shown)
 
-    def backward(kept, gradients):
-        factors, kernel, biases, counts, first, each = kept
+    def backward(left, gradients):
+        factors, kernel, given, first, each = left
         turned = lax.optimization_barrier(kernel.T)
         shown, *last = gradients
         steps = len(each)
@@ -149,21 +159,22 @@ def _loop(kind, masked):
             t = steps - 1 - t
             later, found = carry
             later = [later[0] + _at(shown, t), *later[1:]]
-            if masked:
-                count = _at(counts[0], t) > 0
+            count = count_at(given, t)
+            if count is not None:
+                count = count > 0
                 held, later = [jnp.where(count, 0, one) for one in later], [jnp.where(count, one, 0) for one in later]
             by_products, earlier = back([_at(f, t) for f in (*found, *factors[written:])], later)
             by_products = lax.optimization_barrier(by_products)
-            earlier[0] = earlier[0] + jnp.matmul(by_products[0], turned)
-            if masked:
+            earlier[0] = earlier[0] + kept(jnp.matmul(by_products[0], turned), given)
+            if count is not None:
                 earlier = [one + other for one, other in zip(earlier, held, strict=True)]
             return earlier, [_put(all, one, t) for all, one in zip(found, by_products, strict=True)]
 
         earlier, (inner, *rest) = lax.fori_loop(0, steps, body, (last, factors[:written]))
-        before = jnp.concatenate([first[0][None], each[:-1]])
+        before = kept(jnp.concatenate([first[0][None], each[:-1]]), given)
         by_kernel = jnp.matmul(before.reshape(-1, kernel.shape[0]).T, inner.reshape(-1, kernel.shape[1]))
         by_x = jnp.concatenate([inner[..., : -rest[0].shape[-1]], *rest], -1) if rest else inner
-        return by_x, by_kernel, jnp.stack([by_x.sum((0, 1)), inner.sum((0, 1))]), tuple(map(jnp.zeros_like, counts)), *earlier
+        return by_x, by_kernel, jnp.stack([by_x.sum((0, 1)), inner.sum((0, 1))]), jax.tree.map(jnp.zeros_like, given), *earlier
 
     return with_gradient(function, forward, backward)
 

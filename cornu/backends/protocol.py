@@ -111,8 +111,9 @@ PROGRAM = {
 
 # What a backend supplies where its engine has a quicker form than the library's own, besides any op under its own name:
 OPTIONAL = {
-    "recurrent": "(kind, x, states, weights, mask, zero_masked): all steps of a recurrence; kind lstm, gru (reset after), simple_rnn_tanh, simple_rnn_relu; "
-    "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None -> last output, all outputs, last states",
+    "recurrent": "(kind, x, states, weights, mask, zero_masked, dropped): all steps of a recurrence; kind lstm, gru (reset after), simple_rnn_tanh, simple_rnn_relu; "
+    "x (batch, steps, features); weights kernel, recurrent kernel, bias or None; mask bool (batch, steps) or None; dropped (batch, units), what the state is "
+    "multiplied by before its product in each step, or None -> last output, all outputs, last states",
     "program": "(function, arguments): `function` compiled for trees of arrays like these, where a user asked for it by jit_compile=True on a backend whose "
     "steps run op by op by default",
     "recorded": "(function, arguments): the operations of `function` on lists of arrays like these, to run again without Python between them; raises ValueError "
@@ -136,7 +137,7 @@ OPTIONAL = {
     "one update; elementwise: whether it treats every number by itself",
     "owned": "(values): the arrays, copies of those whose memory somebody else holds too",
     "DIRECT": "whether steps that are not compiled change the variables themselves, where they take values and give values elsewhere",
-    "recurrent_refusal": "(kind, dtype): why `recurrent` cannot run this, in words; None where it can",
+    "recurrent_refusal": "(kind, dtype, dropping): why `recurrent` cannot run this, in words; None where it can",
 }
 
 spec = None  # the interpreter of shapes: backends.spec, or backends.cost inside its scope; set by backends/__init__.py

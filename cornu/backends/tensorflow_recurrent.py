@@ -5,12 +5,14 @@ from cornu.backends.tensorflow_primitives import tf
 KINDS = ("lstm", "gru", "simple_rnn_tanh", "simple_rnn_relu")
 
 
-def refusal(kind, dtype):
+def refusal(kind, dtype, dropping):
     """Why this is not for a cell of that kind; None where it is."""
+    if dropping:
+        return "recurrent_dropout in training"
     return None if kind in KINDS else f"the kernel of TensorFlow knows {', '.join(KINDS)}"
 
 
-def recurrent(scan, kind, x, states, weights, mask, zero_masked):
+def recurrent(scan, kind, x, states, weights, mask, zero_masked, dropped=None):
     """See `protocol.OPTIONAL`; `scan` is the backend's."""
     kernel, recurrent_kernel, bias = weights
     steps, batch = x.shape[1], x.shape[0]

@@ -8,10 +8,12 @@ KINDS = ("lstm", "gru", "simple_rnn_tanh", "simple_rnn_relu")
 _KERNELS = {"lstm": _VF.lstm, "gru": _VF.gru, "simple_rnn_tanh": _VF.rnn_tanh, "simple_rnn_relu": _VF.rnn_relu}
 
 
-def refusal(kind, dtype, device):
+def refusal(kind, dtype, dropping, device):
     """Why there is no kernel for a cell of that kind and type on the device; None where there is one."""
     if kind not in KINDS:
         return f"PyTorch has no kernel for {kind}"
+    if dropping:
+        return "recurrent_dropout in training"
     if dtype not in ("float32", "float64") and device.type != "cuda":
         return f"PyTorch's kernels for recurrent layers do not compute in {dtype} on a {device.type}"
     return None
@@ -29,7 +31,7 @@ def _as_theirs(kind, kernel, recurrent_kernel, bias):
     return weights
 
 
-def recurrent(kind, x, states, weights, mask, zero_masked):
+def recurrent(kind, x, states, weights, mask, zero_masked, dropped=None):
     """See `protocol.OPTIONAL`."""
     weights, biased = _as_theirs(kind, *weights), weights[2] is not None
     first = tuple(state.unsqueeze(0) for state in states)

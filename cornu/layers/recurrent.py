@@ -66,6 +66,10 @@ class Cell(Layer, abstract=True):
         """The scaled mask of a step's state, the same one until `reset_recurrent_dropout_mask`; None where nothing is dropped."""
         return self._mask("recurrent_dropout", step_input)
 
+    def _both_masks(self, inputs, states, training):
+        """What the input and the state are multiplied by, or None."""
+        return (self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(states[0])) if training else (None, None)
+
     def _mask(self, which, like):
         if getattr(self, which) <= 0:
             return None
@@ -84,7 +88,7 @@ class Cell(Layer, abstract=True):
 
     def call(self, inputs, states, training=False):
         states = list(states) if isinstance(states, (list, tuple)) else [states]
-        drop_input, drop_state = (self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(states[0])) if training else (None, None)
+        drop_input, drop_state = self._both_masks(inputs, states, training)
         return self.step(self.project(self._dropped(inputs, drop_input)), states, drop_state)
 
     def project(self, inputs):
@@ -456,8 +460,6 @@ class RNN(Layer):
             return "unroll=True"
         if getattr(self, "use_cudnn", "auto") is False:
             return "use_cudnn=False"
-        if training and cell.recurrent_dropout > 0:
-            return "recurrent_dropout in training"
         gate = getattr(cell, "recurrent_activation", activations.sigmoid)
         if gate is not activations.sigmoid:
             return f"recurrent_activation={activations.serialize(gate)!r} (a kernel has sigmoid)"
@@ -465,7 +467,7 @@ class RNN(Layer):
             return f"activation={activations.serialize(cell.activation)!r} (a kernel has tanh{', relu' if type(cell) is SimpleRNNCell else ''})"
         if not getattr(cell, "reset_after", True):
             return "reset_after=False"
-        return backend.recurrent_refusal(self._kind(), self.compute_dtype)
+        return backend.recurrent_refusal(self._kind(), self.compute_dtype, training and cell.recurrent_dropout > 0)
 
     def _kind(self):
         cell = self.cell
@@ -473,14 +475,14 @@ class RNN(Layer):
 
     def _by_kernel(self, sequences, states, mask, training):
         cell = self.cell
-        drop_input = cell.get_dropout_mask(sequences[:, 0]) if training else None
+        drop_input, drop_state = cell._both_masks(sequences[:, 0], states, training)
         if drop_input is not None:
             sequences = ops.multiply(sequences, ops.expand_dims(drop_input, 1))
         mask = None if mask is None else ops.cast(mask, "bool")
         if self.go_backwards:
             sequences, mask = ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
         weights = [None if w is None else ops.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        last, outputs, states = backends.current().recurrent(self._kind(), sequences, states, weights, mask, self.zero_output_for_mask)
+        last, outputs, states = backends.current().recurrent(self._kind(), sequences, states, weights, mask, self.zero_output_for_mask, drop_state)
         return last, outputs if self.return_sequences else None, states
 
     def _run(self, sequences, states, mask, training):
@@ -545,7 +547,7 @@ class RNN(Layer):
         """`step(x, states)`, and the sequence of what it takes as `x`."""
         cell = self.cell
         if isinstance(cell, Cell) and type(cell).call is Cell.call:
-            drop_input, drop_state = (cell.get_dropout_mask(sequences[:, 0]), cell.get_recurrent_dropout_mask(states[0])) if training else (None, None)
+            drop_input, drop_state = cell._both_masks(sequences[:, 0], states, training)
             if drop_input is not None:
                 sequences = ops.multiply(sequences, ops.expand_dims(drop_input, 1))
             return lambda x, states: cell.step(x, states, drop_state), cell.project(sequences)
