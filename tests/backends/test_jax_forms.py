@@ -155,6 +155,19 @@ def test_sort():
     assert np.array_equal(jax.vmap(lambda x: backend.argsort(x, 0))(jnp.asarray(whole)), np.argsort(whole, 1, kind="stable"))
 
 
+def test_crossentropy_of_classes():
+    x, body = numbers(5, 3, 7, high=9.0).at[0, 0, 2].set(-jnp.inf), BODIES["sparse_categorical_crossentropy"]
+    target = jnp.asarray(np.random.default_rng(0).integers(0, 7, (5, 3)).astype("int32")).at[1].set(jnp.asarray([-1, 7, 6])).at[0, 0].set(1)
+    for classes in target, target[..., None]:
+        forms = [lambda x, form=form: form(classes, x, from_logits=True) for form in (backend.sparse_categorical_crossentropy, body)]  # noqa: B023
+        same(*(jax.vjp(form, x)[1](jnp.cos(x[..., 1])) for form in forms), tolerance=1e-5)
+        same(*(form(x) for form in forms), tolerance=1e-5)
+    forms = [lambda x, form=form: form(jnp.asarray([1, 0, 6]), x, from_logits=True) for form in (backend.sparse_categorical_crossentropy, body)]
+    same(*(derivatives(form, numbers(3, 7)) for form in forms), tolerance=1e-3)
+    assert jnp.isinf(backend.sparse_categorical_crossentropy(jnp.asarray([2]), x[0, :1], True))[0]
+    assert backend.sparse_categorical_crossentropy(target, x) is NotImplemented
+
+
 @pytest.mark.parametrize("shape, axis", [((70,), 0), ((3, 64), 1), ((2, 100, 3), 1), ((2, 1100), -1)])
 def test_cumsum(shape, axis):
     x = numbers(*shape)
