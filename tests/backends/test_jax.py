@@ -327,6 +327,34 @@ def test_each_form_of_a_convolution(name):
     )
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("padding", [((-1, 0), (-2, -1)), ((1, -1), (-1, 2))])
+def test_gradients_where_padding_crops(groups, padding):
+    """Against differences of NumPy's sums: JAX's own gradient by the kernel of a convolution in groups is wrong there."""
+    x, kernel = numbers(2, 6, 7, 4), numbers(3, 2, 4 // groups, 4, seed=1)
+
+    def plain(x, kernel):
+        (top, bottom), (left, right) = padding
+        x = x[:, max(0, -top) : x.shape[1] + min(0, bottom), max(0, -left) : x.shape[2] + min(0, right)]
+        x = np.pad(x, ((0, 0), *((max(0, low), max(0, high)) for low, high in padding), (0, 0)))
+        parts = []
+        for part, weights in zip(np.split(x, groups, -1), np.split(kernel, groups, -1), strict=True):
+            windows = np.lib.stride_tricks.sliding_window_view(part, (3, 2), (1, 2))  # (N, H, W, C, 3, 2)
+            parts.append(np.einsum("nhwcij,ijco->nhwo", windows, weights))
+        return np.concatenate(parts, -1)
+
+    out, pull = jax.vjp(lambda x, kernel: backend.conv(x, kernel, (1, 1), padding, (1, 1), groups), backend.array(x), backend.array(kernel))
+    close(out, plain(x, kernel), 1e-4)
+    gradient = numbers(*out.shape, seed=2)
+    by_x, by_kernel = pull(backend.array(gradient))
+
+    def differences(function, size):  # the sum is linear in each factor: a step of one is exact
+        return [np.vdot(gradient, function(step)) for step in np.eye(size, dtype="float32")]
+
+    close(by_x.ravel(), differences(lambda step: plain(step.reshape(x.shape), kernel), x.size), 1e-4)
+    close(by_kernel.ravel(), differences(lambda step: plain(x, step.reshape(kernel.shape)), kernel.size), 1e-4)
+
+
 def test_a_convolution_in_every_transformation():
     x, kernel = numbers(3, 2, 8, 8, 2), numbers(3, 3, 2, 4, seed=1)
     arguments = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
