@@ -1,5 +1,7 @@
 """Adam and its kin: moving averages of the gradient and of its square."""
 
+import math
+
 from cornu import ops, ranges
 from cornu.optimizers.optimizer import Optimizer
 
@@ -8,6 +10,11 @@ def check_averages(optimizer):
     """See that beta_1 and beta_2 are from 0 to 1 and epsilon is not negative."""
     ranges.check(optimizer, "beta_1", "beta_2", least=0, most=1)
     ranges.check(optimizer, "epsilon", least=0)
+
+
+def grown(beta, step):
+    """`1 - beta ** step`, what an average that began at 0 has grown to after `step` steps; to the last digit, where a difference loses half of float32's."""
+    return -ops.expm1(step * (math.log(beta) if beta else -math.inf))
 
 
 class Adam(Optimizer):
@@ -45,7 +52,7 @@ class Adam(Optimizer):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         velocity = velocity + (gradient * gradient - velocity) * (1 - self.beta_2)
         largest = tuple(ops.maximum(past, velocity) for past in largest)
-        rate = rate * ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        rate = rate * ops.sqrt(grown(self.beta_2, step)) / grown(self.beta_1, step)
         root = ops.sqrt(largest[0] if largest else velocity)
         return weight - momentum * rate / (root + self.epsilon), momentum, velocity, *largest
 
@@ -97,7 +104,7 @@ class Adamax(Optimizer):
     def update(self, weight, gradient, momentum, norm, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         norm = ops.maximum(norm * self.beta_2, ops.abs(gradient))
-        rate = rate / (1 - self.beta_1**step)
+        rate = rate / grown(self.beta_1, step)
         return weight - momentum * rate / (norm + self.epsilon), momentum, norm
 
 
@@ -141,7 +148,7 @@ class Nadam(Optimizer):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         velocity = velocity + (gradient * gradient - velocity) * (1 - self.beta_2)
         ahead = momentum * later / (1 - u_product * later) + gradient * (1 - now) / (1 - u_product)
-        size = velocity / (1 - self.beta_2**step)
+        size = velocity / grown(self.beta_2, step)
         return weight - ahead * rate / (ops.sqrt(size) + self.epsilon), momentum, velocity
 
 
@@ -200,7 +207,7 @@ class Lamb(Optimizer):
     def update(self, weight, gradient, momentum, velocity, rate, step):
         momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
         velocity = velocity + (gradient * gradient - velocity) * (1 - self.beta_2)
-        move = momentum / (1 - self.beta_1**step) / (ops.sqrt(velocity / (1 - self.beta_2**step)) + self.epsilon)
+        move = momentum / grown(self.beta_1, step) / (ops.sqrt(velocity / grown(self.beta_2, step)) + self.epsilon)
         size, length = ops.sqrt(ops.sum(weight * weight)), ops.sqrt(ops.sum(move * move))
         both = ops.logical_and(size > 0, length > 0)
         ratio = ops.where(both, size / ops.where(both, length, 1.0), 1.0)

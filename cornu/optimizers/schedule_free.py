@@ -1,7 +1,7 @@
 """AdamW without a schedule: averages of the weights do what a falling learning rate does."""
 
 from cornu import ops, ranges
-from cornu.optimizers.adam import check_averages
+from cornu.optimizers.adam import check_averages, grown
 from cornu.optimizers.optimizer import Optimizer
 
 
@@ -49,6 +49,6 @@ class ScheduleFreeAdamW(Optimizer):
             rate = rate * ops.minimum(step / self.warmup_steps, 1.0)
         mean = (weight - momentum * (1 - self.beta_1)) / self.beta_1
         velocity = velocity + (gradient * gradient - velocity) * (1 - self.beta_2)
-        momentum = momentum - gradient * rate / (ops.sqrt(velocity / (1 - self.beta_2**step)) + self.epsilon)
+        momentum = momentum - gradient * rate / (ops.sqrt(velocity / grown(self.beta_2, step)) + self.epsilon)
         mean = mean + (momentum - mean) / step
         return momentum * (1 - self.beta_1) + mean * self.beta_1, momentum, velocity

@@ -193,3 +193,17 @@ def test_eager_steps_on_jax(name, problem, said):
         optimizer.apply(list(gradient.values()), variables)
         for variable, value in zip(variables, wanted):
             np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_corrections_of_averages_are_right_to_the_last_digit(backend):
+    """`1 - 0.999 ** step` as a difference of float32 is off by 1e-5 of itself in the first step, and so was every update."""
+    gradients = np.array([0.3, -2.0, 1e-3], "float32")
+    weight = Variable(np.zeros(3, "float32"))
+    optimizer = optimizers.Adam(0.5, beta_2=0.9999)
+    optimizer.build([weight])
+    momentum = velocity = wanted = np.zeros(3)
+    for step in range(1, 4):
+        optimizer.apply([backends.array(gradients)], [weight])
+        momentum, velocity = 0.9 * momentum + 0.1 * gradients, 0.9999 * velocity + 0.0001 * np.square(gradients, dtype="float64")
+        wanted = wanted - 0.5 * np.sqrt(1 - 0.9999**step) / (1 - 0.9**step) * momentum / (np.sqrt(velocity) + 1e-7)
+        np.testing.assert_allclose(backends.numpy(weight.value), wanted, rtol=2e-6)
