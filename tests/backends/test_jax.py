@@ -330,7 +330,7 @@ def test_each_form_of_a_convolution(name):
 @pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("padding", [((-1, 0), (-2, -1)), ((1, -1), (-1, 2))])
 def test_gradients_where_padding_crops(groups, padding):
-    """Against differences of NumPy's sums: JAX's own gradient by the kernel of a convolution in groups is wrong there."""
+    """Against differences of NumPy's sums, not against JAX."""
     x, kernel = numbers(2, 6, 7, 4), numbers(3, 2, 4 // groups, 4, seed=1)
 
     def plain(x, kernel):
