@@ -180,6 +180,11 @@ def remat(function, arguments):
     return function(*arguments)
 
 
+def relu(x):
+    """One pass where the body takes three; on a tape the body, whose slope at 0 is 0."""
+    return np.maximum(x, x.dtype.type(0)) if type(x) is np.ndarray and x.dtype != bool else NotImplemented
+
+
 def compile(function, donate=()):
     """The function, with NumPy's warnings of infinities settled once for all its steps."""
 
