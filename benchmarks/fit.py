@@ -8,7 +8,7 @@ workloads.py), a plain loop by hand (by_hand.py). The peers run in the interpret
 by default `.venv-oracle`. A first `fit` compiles and is not counted; of the further ones, at least `--repeats` and `--seconds` long, the least counts.
 Processor time is that of all threads. What fails, or takes longer than `--limit` seconds, is said and left out; results are saved after every workload.
 
-No speed is bought with a changed result: from the same first weights, dropout off, ten steps of `fit` must give the losses that NumPy gives (JAX for the
+No speed is bought with a changed result: from the same first weights, dropout off, ten steps of `fit` must give the losses that NumPy gives in float64 (JAX for the
 applications, which NumPy and PyTensor leave out: minutes) within 1e-4, and so must ten more in one `fit`; with `--mnist` the accuracy of the mlp on new digits after its first epoch is told.
 """
 
@@ -148,15 +148,18 @@ def measure(contender, name, given):
 
 
 def reference(name, given):
-    """The floor of a step; and first weights and losses, into the file `given.reference`: by NumPy, or JAX where that would take minutes."""
+    """The floor of a step; and first weights and losses, into the file `given.reference`: by NumPy in float64, or JAX where that would take minutes."""
     os.environ["KERAS_BACKEND"] = os.environ["CORNU_BACKEND"] = "jax" if WORKLOADS[name].slow else "numpy"
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
     keras = library("cornu")
     keras.utils.set_random_seed(0)
+    if not WORKLOADS[name].slow:  # what rounding moves is decided by more digits
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
     model = compiled(keras, name, dropout=0)
-    weights = [np.array(weight) for weight in model.get_weights()]
-    np.savez(given.reference, losses=losses(model, name, None, given.mnist), **{f"w{i:04d}": weight for i, weight in enumerate(weights)})
+    weights = [np.array(weight, "float32") for weight in model.get_weights()]
+    np.savez(given.reference, losses=losses(model, name, weights, given.mnist), **{f"w{i:04d}": weight for i, weight in enumerate(weights)})
     (flops, moved), (per_ms, bytes_per_ms) = floor(name), rates()
     return {"flops": flops, "bytes": moved, "gflops_per_s": per_ms / 1e6, "gb_per_s": bytes_per_ms / 1e6, "ms": max(flops / per_ms, moved / bytes_per_ms)}
 
