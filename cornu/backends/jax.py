@@ -499,6 +499,7 @@ def relu(x):
 if CPU:
     moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
     normalize_by_batch, rms_normalization = jax_normalization.normalize_by_batch, jax_normalization.rms_normalization
+    relu, relu6 = jax_normalization.relu, jax_normalization.relu6
     dot_product_attention, sparse_categorical_crossentropy = jax_attention.dot_product_attention, _crossentropy_of_classes
     recurrent, recurrent_refusal = jax_recurrent.recurrent, jax_recurrent.refusal
 

@@ -78,44 +78,75 @@ def _conv_as_shifts(x, kernel, strides, padding, dilation, groups):
     """Depthwise: the kernel's places one by one, each a product by element."""
     if kernel.shape[-1] > groups:
         x = jnp.repeat(x, kernel.shape[-1] // groups, -1)
-    x = _pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0)))  # what is kept for the gradient is what is seen
-    return _depthwise(strides, dilation)(x, kernel.reshape(*kernel.shape[:-2], -1))
+    return _depthwise(strides, padding, dilation)(x, kernel.reshape(*kernel.shape[:-2], -1))
 
 
 @functools.cache
-def _depthwise(strides, dilation):
-    """The function of `x` and a kernel (*window, channels), without padding."""
+def _depthwise(strides, padding, dilation):
+    """The function of `x` and a kernel (*window, channels)."""
     rank = len(strides)
-    none = ((0, 0),) * rank
 
-    def function(x, kernel):
-        weights = kernel.reshape(-1, kernel.shape[-1])
-        shifts = _shifts(x, kernel.shape[:-1], strides, none, dilation)
-        return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
+    def forward(x, kernel):
+        x = lax.optimization_barrier(_pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))))
+        shifts = _shifts(x, kernel.shape[:-1], strides, ((0, 0),) * rank, dilation)
+        return _weighted(shifts, kernel.reshape(-1, kernel.shape[-1])), (x, kernel)
 
     def backward(kept, gradient):
         x, kernel = kept
-        ends = _input_gradient_ends(x.shape, kernel.shape, gradient.shape, strides, none, dilation)
-        spread = _pad(gradient, ((0, 0, 0), *((low, high, step - 1) for (low, high), step in zip(ends, strides, strict=True)), (0, 0, 0)))
-        by_x = _depthwise((1,) * rank, dilation)(spread, lax.rev(kernel, range(rank)))
-        return by_x, _depthwise_kernel_gradient(x, kernel.shape, gradient, strides, dilation)
+        steps = dilation
+        if math.prod(strides) > 1 and math.prod(dilation) > 1:
+            steps, kernel = (1,) * rank, _pad(kernel, [*((0, 0, d - 1) for d in dilation), (0, 0, 0)])
+        taps = [-(-k // s) for k, s in zip(kernel.shape, strides, strict=False)]
+        before, ends, crops = [], [], []
+        for n, o, (low, high), s, t, d in zip(x.shape[1:-1], gradient.shape[1:-1], padding, strides, taps, steps, strict=True):
+            first = min(low // s, (t - 1) * d)  # the places of padding that are left out, in strides
+            before.append((t - 1) * d - first)
+            ends.append((before[-1], max(0, -(-(n - high) // s) - o), 0))
+            crops.append(slice(low - first * s, n - high - first * s))
+        output, gradient = gradient.shape, lax.optimization_barrier(_pad(gradient, [(0, 0, 0), *ends, (0, 0, 0)]))
+        by_x = _depthwise_input_gradient(gradient, kernel, strides, steps, taps)[(slice(None), *crops)]
+        return by_x, _depthwise_kernel_gradient(x, kept[1].shape, gradient, before, output, strides, dilation)
 
-    return with_gradient(function, lambda x, kernel: (function(x, kernel), (x, kernel)), backward)
+    return with_gradient(lambda x, kernel: forward(x, kernel)[0], forward, backward)
 
 
-def _depthwise_kernel_gradient(x, shape, gradient, strides, dilation):
-    """For each place of the kernel a total of the size of an output, to which example after example is added: long sums by element are fast."""
-    form, channels, rank = gradient.shape[1:], shape[-1], len(strides)
-    if channels < _ROW and strides[-1] == 1:  # a row with its channels as one long axis
-        x, gradient = x.reshape(*x.shape[:-2], -1, 1), gradient.reshape(*gradient.shape[:-2], -1)
-        dilation = (*dilation[:-1], dilation[-1] * channels)
+def _depthwise_input_gradient(gradient, kernel, strides, dilation, taps):
+    """Of the padded gradient: every `stride` places see the same of it, each by weights of its own, as axes after those of the places."""
+    rank, channels = len(strides), kernel.shape[-1]
+    shifts = _shifts(gradient, taps, (1,) * rank, ((0, 0),) * rank, dilation)
+    if math.prod(strides) == 1:
+        return _weighted(shifts, lax.rev(kernel, range(rank)).reshape(-1, channels))
+    kernel = _pad(kernel, [*((0, t * s - k, 0) for t, s, k in zip(taps, strides, kernel.shape, strict=False)), (0, 0, 0)])
+    kernel = kernel.reshape(*(n for pair in zip(taps, strides, strict=True) for n in pair), channels)
+    weights = jnp.moveaxis(lax.rev(kernel, range(0, 2 * rank, 2)), range(0, 2 * rank, 2), range(rank))  # (*taps, *strides, channels)
+    weights = weights.reshape(-1, *(n for s in strides for n in (1, s)), channels)
+    total = _weighted([jnp.expand_dims(seen, range(2, 2 * rank + 1, 2)) for seen in shifts], weights)
+    return total.reshape(total.shape[0], *(n * s for n, s in zip(total.shape[1:-1:2], strides, strict=True)), channels)
+
+
+def _weighted(shifts, weights):
+    """The sum of what the places of a window see, each times its weights."""
+    return functools.reduce(lax.add, [seen * weight for seen, weight in zip(shifts, weights, strict=True)])
+
+
+def _depthwise_kernel_gradient(x, shape, gradient, before, output, strides, dilation):
+    """For each place of the kernel a total of the size of an output, to which example after example is added: long sums by element are fast.
+
+    The gradient has `before` zeros before it on each axis. What is done to both is done example by example: before the loop it would be a copy.
+    """
+    form, channels, rank = output[1:], shape[-1], len(strides)
+    flat = channels < _ROW and strides[-1] == 1  # a row with its channels as one long axis
+    steps = (*dilation[:-1], dilation[-1] * channels) if flat else dilation
 
     def add_example(totals, example):
         x, gradient = example
-        shifts = _shifts(x[None], shape[:-1], strides, ((0, 0),) * rank, dilation)
+        gradient = gradient[tuple(slice(low, low + n) for low, n in zip(before, form, strict=False))]
+        if flat:
+            x, gradient = x.reshape(*x.shape[:-2], -1, 1), gradient.reshape(totals[0].shape)
+        shifts = _shifts(x[None], shape[:-1], strides, ((0, 0),) * rank, steps)
         return [total + seen.reshape(total.shape) * gradient for total, seen in zip(totals, shifts, strict=True)], None
 
-    totals = [jnp.zeros(gradient.shape[1:], x.dtype)] * math.prod(shape[:-1])
+    totals = [jnp.zeros((*form[:-2], form[-2] * channels) if flat else form, x.dtype)] * math.prod(shape[:-1])
     totals, _ = lax.scan(add_example, totals, (x, gradient))
     return jnp.stack([total.reshape(form).sum(range(rank)) for total in totals]).reshape(shape)
 

@@ -18,7 +18,7 @@ def with_gradient(function, forward, backward):
     Args:
         function: takes arrays, gives an array or a structure of arrays.
         forward: as `function`, but gives (what `function` gives, what is kept for `backward`).
-        backward: `backward(kept, gradient)` gives the gradients by each argument.
+        backward: `backward(kept, gradient)` gives the gradients by each argument, None where there is none.
 
     Returns:
         The function. Forward mode and what goes beyond first derivatives differentiate `function`, `forward` and `backward` as they are written.
@@ -77,7 +77,7 @@ class _Rule:
 
         def one(fixed, gradient):
             _, kept, _ = jax.tree.unflatten(inputs, (*fixed, *[None] * (total - count)))
-            return jax.tree.leaves(backward(kept, jax.tree.unflatten(outputs, gradient)))
+            return jax.tree.leaves(backward(kept, jax.tree.unflatten(outputs, gradient)), is_leaf=lambda g: g is None)
 
         for axes in mapped:
             one = jax.vmap(one, (list(axes[:count]), 0))

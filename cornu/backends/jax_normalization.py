@@ -5,6 +5,7 @@ For arguments that they do not serve they give `NotImplemented`, and the written
 
 import functools
 import math
+import weakref
 
 import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
@@ -60,7 +61,41 @@ def _moments(axes, keepdims):
 def normalize_by_batch(x, axis, offset=None, scale=None, epsilon=1e-3):
     found = _axes(axis, x.ndim) if x.dtype.name in _FULL and x.size else None
     weights = found and _weights(x, x.shape[found[0]], scale, offset)
-    return _batch_normalization(found[0] - x.ndim, float(epsilon))(x, *weights) if weights else NotImplemented
+    if not weights:
+        return NotImplemented
+    axis = found[0] - x.ndim
+    mean, variance = _apart(tuple(_moments(_others(x, axis), False)(x)))
+    form, given = (axis, float(epsilon)), (x, *weights, mean, variance)
+    out = _batch_normalization(*form)(*given)
+    if isinstance(out, jax.core.Tracer):
+        key = id(out)
+        _made[key] = weakref.ref(out, lambda _: _made.pop(key, None)), form, given
+    return out, lax.stop_gradient(mean), lax.stop_gradient(variance)
+
+
+def relu(x):
+    return _activated(x, jax.nn.relu)
+
+
+def relu6(x):
+    return _activated(x, _relu6) if x.dtype.name in _FULL else NotImplemented
+
+
+def _relu6(x):
+    return jnp.where(x <= 0, 0, jnp.where(x >= 6, 6, x))
+
+
+_PASSES = {jax.nn.relu: lambda y: y > 0, _relu6: lambda y: (y > 0) & (y < 6)}  # where an activation passes its gradient on; elsewhere it passes nothing
+
+_made = {}  # id of what batch normalization gave in a program -> (weak reference to it, its form, what it was made of)
+
+
+def _activated(x, activation):
+    """`activation` of `x`; of normalized `x` as one function with it, so that the gradient is not kept between the two. The other falls away unless it is used."""
+    reference, form, given = _made.get(id(x), (None, None, None))
+    if reference is None or reference() is not x:
+        return activation(x)
+    return _batch_normalization(*form, activation)(*given)
 
 
 def _weights(x, size, *given):
@@ -71,37 +106,78 @@ def _weights(x, size, *given):
     return None
 
 
-@functools.cache
-def _batch_normalization(axis, epsilon):
-    """The function of `x`, a factor and a summand; `axis` counts from the end."""
+def _others(x, axis):
+    return tuple(i for i in range(x.ndim) if i != axis % x.ndim)
 
-    def others(x):
-        return tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+
+_PART = 2**18  # bytes that stay in the cache
+
+
+def _sums(function, axis, *arrays):
+    """The sums over all axes but `axis` of the arrays that `function` gives for parts of `arrays`: nothing of their size comes to lie in memory."""
+    shape, size = arrays[0].shape, arrays[0].nbytes
+    if size < 4 * _PART:
+        return [y.sum(_others(y, axis)) for y in map(_apart, function(*arrays))]
+    part = list(shape)
+    for a in _others(arrays[0], axis):
+        most = max(1, _PART * part[a] // size)
+        part[a] = next(n for n in range(min(most, shape[a]), 0, -1) if shape[a] % n == 0)
+        size = size // shape[a] * part[a]
+    counts = [n // p for n, p in zip(shape, part, strict=True)]
+    kinds = jax.eval_shape(function, *[jax.ShapeDtypeStruct(part, x.dtype) for x in arrays])
+
+    def add(totals, i):
+        starts = []
+        for count, n in zip(counts[::-1], part[::-1], strict=True):
+            starts.insert(0, i % count * n if count > 1 else 0)
+            i = i // count if count > 1 else i
+        found = function(*(lax.dynamic_slice(x, starts, part) for x in arrays))
+        return [total + more for total, more in zip(totals, found, strict=True)], None
+
+    totals, _ = lax.scan(add, [jnp.zeros(kind.shape, kind.dtype) for kind in kinds], jnp.arange(math.prod(counts)))
+    return [total.sum(_others(total, axis)) for total in totals]
+
+
+@functools.cache
+def _batch_normalization(axis, epsilon, activation=None):
+    """The function of `x`, a factor, a summand and the moments of `x`, whose share in the gradient is that of `x`; `axis` counts from the end.
+
+    `activation`: None or one of `_PASSES`, applied last.
+    """
+    passes = _PASSES.get(activation)
 
     def placed(numbers):
         return numbers.reshape(-1, *(1,) * (-1 - axis))
 
-    def normalized(x, scale, offset, centre, variance):
+    def normalized(x, scale, offset, mean, variance):
         factor = lax.rsqrt(variance + epsilon) * scale
-        return x * placed(factor) + placed(offset - centre * factor)
+        return x * placed(factor) + placed(offset - mean * factor)
 
-    def function(x, scale, offset):
-        mean, variance = _moments(others(x), False)(x)
-        return normalized(x, scale, offset, mean, variance), lax.stop_gradient(mean), lax.stop_gradient(variance)
+    def forward(*given):
+        out = normalized(*given)
+        return activation(out) if activation else out, given
 
-    def forward(x, scale, offset):  # what the passes share would be kept whole, so they do not share it
-        mean, variance = _apart(_moments(others(x), False)(x))
-        return (normalized(x, scale, offset, mean, variance), mean, variance), (x, scale, mean, variance)
+    def function(x, scale, offset, *_):
+        return forward(x, scale, offset, *_moments(_others(x, axis), False)(x))[0]
 
-    def backward(kept, gradients):
-        (x, scale, mean, variance), gradient = kept, gradients[0]
-        axes, count, factor = others(x), x.size // x.shape[axis], lax.rsqrt(variance + epsilon)
-        by_offset = gradient.sum(axes)
-        by_scale = _apart(gradient * (x - placed(mean))).sum(axes) * factor
+    def backward(given, gradient):  # what the passes share would be kept whole, so they do not share it
+        x, scale, _, mean, variance = given
+
+        def passed(x, gradient):
+            return jnp.where(passes(normalized(x, *given[1:])), gradient, 0) if passes else gradient
+
+        def parts(x, gradient):
+            gradient = passed(x, gradient)
+            return gradient, gradient * (x - placed(mean))
+
+        count, factor = x.size // x.shape[axis], lax.rsqrt(variance + epsilon)
+        by_offset, by_scale = _sums(parts, axis, x, gradient)
+        by_scale = by_scale * factor
         slope = scale * factor
-        mean, *numbers = _apart((mean, slope, slope * factor * by_scale / count, slope * by_offset / count))
+        centre, *numbers = _apart((mean, slope, slope * factor * by_scale / count, slope * by_offset / count))
         slope, by_centred, rest = map(placed, numbers)
-        return gradient * slope - (x - placed(mean)) * by_centred - rest, by_scale, by_offset
+        by_x = passed(x, gradient) * slope - (x - placed(centre)) * by_centred - rest
+        return by_x, by_scale, by_offset, None, None
 
     return with_gradient(function, forward, backward)
 

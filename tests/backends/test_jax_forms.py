@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cornu import backends, layers, ops
 from cornu.backends import jax as backend
-from cornu.backends import jax_attention, jax_normalization
+from cornu.backends import jax_attention, jax_convolution, jax_normalization
 from cornu.backends.jax_derivatives import with_gradient
 from cornu.ops.dispatch import BODIES
 from cornu.scopes import StatelessScope
@@ -289,3 +289,47 @@ def test_functions_with_a_gradient_of_their_own():
     total = lambda f: lambda x: (f(x, [w, scale])["y"] ** 2).sum()  # noqa: E731
     for transform in jax.hessian, lambda f: jax.jacrev(jax.grad(f)), lambda f: jax.grad(jax.checkpoint(f)), jax.value_and_grad:
         same(transform(total(ours))(x), transform(total(plain))(x))
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_an_activation_of_what_a_batch_normalized(activation):
+    """As one function with the normalization, and by itself where others use the normalized numbers too."""
+    x, scale, offset = numbers(2, 3, 4, 5) * 9, numbers(5) * 4, numbers(5, seed=1) * 4
+    bodies = BODIES["normalize_by_batch"], BODIES[activation]
+
+    def form(normalize, activate, both):
+        def function(x, scale, offset):
+            y = normalize(x, 3, offset, scale, 0.01)[0]
+            return (activate(y), y) if both else activate(y)
+
+        return function
+
+    for both in False, True:
+        ours = form(jax_normalization.normalize_by_batch, getattr(backend, activation), both)
+        same(derivatives(ours, x, scale, offset), derivatives(form(*bodies, both), x, scale, offset), tolerance=2e-3)
+    gradient = jax.grad(lambda x: ours(x, scale, offset)[0].sum())
+    assert str(jax.make_jaxpr(gradient)(x)).count("select_n") and not jax_normalization._made  # nothing is kept once a program is traced
+
+
+def test_sums_part_by_part():
+    """Larger than what is summed at once, along each axis that may be divided."""
+    for shape, axis in ((70, 11, 40, 16), -1), ((3, 16, 250, 50), -3), ((9000, 40), -1):
+        x, y = numbers(*shape), numbers(*shape, seed=1)
+        others = tuple(i for i in range(len(shape)) if i != axis + len(shape))
+        found = jax.jit(lambda x, y, axis=axis: jax_normalization._sums(lambda x, y: (x, x * y), axis, x, y))(x, y)
+        same(found, [np.asarray(z, "float64").sum(others).astype("float32") for z in (x, x * y)], 1e-4)
+
+
+def test_gradients_by_the_input_of_strided_depthwise_convolutions():
+    """By the phases of the strides, also where strides do not divide the sizes and padding is left out; against JAX's own."""
+    for strides, dilation, window, padding in (
+        ((2, 2), (1, 1), 3, ((1, 2), (0, 1))),
+        ((3, 2), (1, 1), 5, ((0, 0), (4, 4))),
+        ((2, 2), (2, 2), 3, ((1, 2), (3, 1))),
+    ):
+        x, kernel = numbers(2, 9, 8, 3), numbers(window, window, 1, 3, seed=1)
+        forms = [
+            lambda x, kernel, form=form, given=(strides, padding, dilation): form(x, kernel, *given, 3)
+            for form in (jax_convolution.conv, jax_convolution.plain_conv)
+        ]
+        same(*(derivatives(form, x, kernel, deep=False) for form in forms))
