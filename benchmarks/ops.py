@@ -5,8 +5,8 @@
 Kernels: processor milliseconds (all threads), the least of some runs, forward and gradients by all arguments; compiled where the backend
 compiles. The floor is the larger of operations over the rate of a large matrix product and bytes (inputs and outputs once) over the rate of a large
 copy, both measured first. Calls: microseconds of wall time of one call on arrays of 4 x 4 outside of programs, ours, the engine's own and Keras's on
-the same engine; "of Keras's" is what our call adds to the engine's over what Keras's adds. Two sizes each took 2.5 (PyTorch) to 5 minutes (JAX) on a busy
-machine, one size on PyTensor 20, most of it to compile.
+the same engine; "of Keras's" is what our call adds to the engine's over what Keras's adds. Two sizes each took 2.5 (PyTorch) to 9 minutes (TensorFlow) on a
+busy machine, one size on PyTensor 20, most of it to compile.
 """
 
 import argparse
