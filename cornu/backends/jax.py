@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import numpy as np
 from jax import lax
-from jax.experimental.xla_metadata import set_xla_metadata  # pyright: ignore[reportMissingImports]
 
 from cornu import scopes, settings, tree
 from cornu.backends import jax_attention, jax_convolution, jax_normalization, jax_products, jax_recurrent, memory, programs
@@ -478,24 +477,7 @@ def _crossentropy_of_classes(target, output, from_logits=False, axis=-1):
     return jnp.where(inside, jnp.log(jnp.exp(shifted).sum(-1)) - found, 0)
 
 
-_same = jax.jit(lax.optimization_barrier)  # of a function that gives its argument back `jax.jit` would leave nothing
-
-
-@jax.custom_jvp
-def _kept_relu(x):
-    """Computed once: XLA would compute it anew in every kernel that reads it, back to the last product, and compile each of these."""
-    with set_xla_metadata(inlineable="false"):
-        return _same(jnp.maximum(x, 0))
-
-
-_kept_relu.defjvps(lambda change, out, x: jnp.where(out > 0, change, 0))
-
-
-def relu(x):
-    """Its gradient at 0 is 0, that of a maximum one half."""
-    return _kept_relu(x) if CPU and x.ndim == 4 and isinstance(x, jax.core.Tracer) else jax.nn.relu(x)
-
-
+relu = jax.nn.relu  # its gradient at 0 is 0, that of a maximum one half
 if CPU:
     moments, layer_normalization, softmax = jax_normalization.moments, jax_normalization.layer_normalization, jax_normalization.softmax
     normalize_by_batch, rms_normalization = jax_normalization.normalize_by_batch, jax_normalization.rms_normalization
