@@ -221,6 +221,10 @@ _NUMBERS, _PLACES, _EXAMPLES = 2**18, 2**13, 16  # what a sum may go over withou
 
 def _conv_kernel_gradient(x, shape, gradient, strides, padding, dilation):
     """The input convolved with the gradient, with channels as the batch and the batch as channels: a few examples, or rows of them, at a time."""
+    if shape[-1] < shape[-2] and max(*strides, *dilation) == 1:  # the other way round, since few filters are slow
+        ends = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(shape, padding, strict=False))
+        turned = _conv_kernel_gradient(gradient, (*shape[:-2], *shape[:-3:-1]), x, strides, ends, dilation)
+        return jnp.swapaxes(lax.rev(turned, range(len(strides))), -1, -2)
     batch, rows, *columns = gradient.shape[:-1]
     if any(o > n for o, n in zip((rows, *columns), x.shape[1:-1], strict=True)):  # a window wider than the map: its zeros are to lie in memory
         x = lax.optimization_barrier(_pad(x, ((0, 0, 0), *((low, high, 0) for low, high in padding), (0, 0, 0))))
