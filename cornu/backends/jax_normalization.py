@@ -10,6 +10,7 @@ import weakref
 import jax
 import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata  # pyright: ignore[reportMissingImports]
 
 from cornu import settings
 from cornu.backends.jax_derivatives import with_gradient
@@ -94,8 +95,21 @@ def _activated(x, activation):
     """`activation` of `x`; of normalized `x` as one function with it, so that the gradient is not kept between the two. The other falls away unless it is used."""
     reference, form, given = _made.get(id(x), (None, None, None))
     if reference is None or reference() is not x:
-        return activation(x)
+        return _once(x) if activation is jax.nn.relu and x.ndim == 4 and isinstance(x, jax.core.Tracer) else activation(x)
     return _batch_normalization(*form, activation)(*given)
+
+
+_same = jax.jit(lax.optimization_barrier)  # of a function that gives its argument back `jax.jit` would leave nothing
+
+
+@jax.custom_jvp
+def _once(x):
+    """Relu, computed once: XLA would compute it anew in every kernel that reads it, back to the last product, and compile each of these."""
+    with set_xla_metadata(inlineable="false"):
+        return _same(jnp.maximum(x, 0))
+
+
+_once.defjvps(lambda change, out, x: jnp.where(out > 0, change, 0))
 
 
 def _weights(x, size, *given):

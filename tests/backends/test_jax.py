@@ -551,3 +551,16 @@ def test_compiled_programs_are_kept(tmp_path):
         found.append(sorted(path.name for path in tmp_path.rglob("*-cache")))
     assert found[0] and found[0] == found[1]
     assert backends.BACKENDS["jax"]
+
+
+def test_relu_of_pictures_is_computed_once():
+    """In a chain of residual blocks XLA would compute each relu anew in all kernels after it."""
+    weights = [np.ones((8, 8), "float32")] * 4
+
+    def loss(weights, x):
+        for weight in weights:
+            x = backend.relu(x + jnp.tanh(x @ weight))
+        return (x * x).sum()
+
+    program = jax.jit(jax.grad(loss)).lower(weights, np.ones((2, 4, 4, 8), "float32")).compile().as_text()
+    assert program.count(" maximum(") == len(weights)
