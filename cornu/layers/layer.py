@@ -1,6 +1,7 @@
 """The base of all layers: weights, building on first use, calling on values, specs and symbolic tensors."""
 
 import contextlib
+import functools
 import inspect
 import warnings
 from typing import TYPE_CHECKING
@@ -98,7 +99,7 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
             raise ValueError(f"{type(self).__name__}: seed must be a whole number of at least 0, a SeedGenerator or None; got {value!r}.")
         return super()._convert(name, annotation, value)
 
-    def __init_subclass__(cls, abstract=False, **kwargs):
+    def __init_subclass__(cls, abstract=False, marks_built=False, **kwargs):
         own = inspect.get_annotations(cls)
         if "activity_regularizer" in own:  # among a layer's own arguments it has its place there
             cls._keyword_only = cls._keyword_only - {"activity_regularizer"}
@@ -107,6 +108,8 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
             delattr(cls, name)
         if "call" in cls.__dict__:
             _describe_call(cls)
+        if "build" in cls.__dict__ and not marks_built:  # `marks_built`: its own `build` says when the layer is built
+            cls.build = _marking_built(cls.build)
         if cls.__module__.startswith("cornu.layers.") and not abstract:
             serialization.own(cls, "keras.layers")
 
@@ -158,22 +161,25 @@ class Layer(Keeper, Configured, Operation, kw_only=True):
         """The names of the layers around it and its own, joined by '/'; None before it is built."""
         return self.__dict__.get("_path")
 
-    def _run_build(self, shape_arguments):
-        """Build once, with `shape_arguments` (name -> shape) as `build` wants them."""
+    def _run_build(self, shape_arguments, build=None):
+        """Build once, by `build()` or else with `shape_arguments` (name -> shape) as the layer's own `build` wants them."""
         if self.built:
             return
         object.__setattr__(self, "_build_shapes", shape_arguments)
         with self._open_name_scope(), contextlib.ExitStack() as stack:
+            stack.callback(lambda: self.built or object.__setattr__(self, "_build_shapes", None))  # where it fails
             if scopes.innermost("AutocastScope") is not None:
                 stack.enter_context(AutocastScope(None))
             parameters = _positional(type(self).build)
-            if type(self).build is Layer.build:
+            if build is not None:
+                build()
+            elif type(self).build is Layer.build:
                 pass
             elif len(parameters) <= 1 or set(parameters) - set(shape_arguments):
                 self.build(next(iter(shape_arguments.values()), None))
             else:
                 self.build(**{name: shape_arguments[name] for name in parameters})
-        self.built = True
+            self.built = True
         self._after_build()
 
     def _after_build(self):
@@ -531,6 +537,19 @@ def _as_shape(value):
     if isinstance(value, (list, tuple)):
         return tuple(_as_shape(v) for v in value) if any(isinstance(v, (int, type(None))) for v in value) or not value else [_as_shape(v) for v in value]
     return value
+
+
+def _marking_built(build):
+    """A class's `build` as a user may call it by herself: its weights have the layer's path, and the layer is built afterwards."""
+    parameters = list(inspect.signature(build).parameters)[1:]
+
+    @functools.wraps(build)
+    def run(self, *args, **kwargs):
+        if self.built or self.__dict__.get("_build_shapes") is not None:  # again, or within `_run_build`
+            return build(self, *args, **kwargs)
+        self._run_build({**dict(zip(parameters, args)), **kwargs}, functools.partial(build, self, *args, **kwargs))
+
+    return run
 
 
 def _positional(function):

@@ -17,7 +17,7 @@ from cornu.training.trainer import Trainer
 from cornu.visualization.summary import print_summary
 
 
-class Model(Trainer, Layer):
+class Model(Trainer, Layer, marks_built=True):
     """Layers that can be trained, evaluated and saved as one.
 
     Three ways: `Model(inputs, outputs)` with symbolic tensors; `Sequential([...])`; a subclass that makes layers in `__init__` and uses

@@ -10,7 +10,7 @@ from cornu.symbolic import KerasTensor
 from cornu.training.trainer import Trainer
 
 
-class Sequential(Model):
+class Sequential(Model, marks_built=True):
     """Layers one after another, each with one input and one output.
 
     With an Input (or `input_shape=` on the first layer) the weights are made at once; else when the first data comes.

@@ -96,7 +96,7 @@ def test_dropout_of_cells():
 def test_spectral_normalization():
     """After enough steps the largest singular value is 1 (as numpy.linalg.svd has it)."""
     backends.load("numpy")
-    layer = layers.SpectralNormalization(layers.Conv2D(3, 2), power_iterations=30)
+    layer = layers.SpectralNormalization(layers.Conv2D(3, 2, kernel_initializer=cornu.initializers.GlorotUniform(1)), power_iterations=300)
     layer(RNG.normal(size=(2, 4, 4, 3)).astype("float32"), training=True)
     assert abs(np.linalg.svd(layer.layer.kernel.numpy().reshape(-1, 3))[1][0] - 1) < 1e-3
     with pytest.raises(ValueError, match="kernel"):
@@ -187,3 +187,44 @@ def test_module_of_torch_computes():
         assert np.abs(mean.numpy()).max() > 0
     finally:
         backends.load(before)
+
+
+@pytest.mark.parametrize(
+    "make, shapes",
+    [
+        (lambda: layers.LSTM(3), [(2, 4, 3)]),
+        (lambda: layers.Bidirectional(layers.GRU(3)), [(2, 4, 3)]),
+        (lambda: layers.BatchNormalization(), [(2, 3)]),
+        (lambda: layers.MultiHeadAttention(2, 3), [(2, 4, 3), (2, 4, 3)]),
+        (lambda: layers.TimeDistributed(layers.Dense(2)), [(2, 4, 3)]),
+    ],
+)
+def test_a_layer_that_is_built_by_hand_is_built_and_keeps_its_weights(make, shapes):
+    layer = make()
+    layer.build(*shapes)
+    assert layer.built and layer.get_build_config() and all(w.path.startswith(f"{layer.name}/") for w in layer.weights)
+    before = [np.array(w) for w in layer.get_weights()]
+    layer(*(np.ones(shape, "float32") for shape in shapes))
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_layers_built_by_hand_inside_of_a_layer():
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.LSTM(2)
+
+        def build(self, input_shape):
+            self.inner.build(input_shape)
+            super().build(input_shape)
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Outer()
+    with pytest.raises(ValueError):
+        layer.build((2, 4, None))
+    assert not layer.built and not layer.inner.built
+    layer.build((2, 4, 3))
+    assert layer.built and layer.inner.built and [w.path for w in layer.weights][0] == f"{layer.name}/{layer.inner.name}/lstm_cell/kernel"
