@@ -12,7 +12,7 @@ os.environ["TMPDIR"] = os.environ["KERAS_HOME"] = _folder.name  # no keras.json 
 pathlib.Path(_folder.name, "keras.json").write_text("{}", encoding="utf-8")  # TensorFlow writes one that names it where there is none
 os.environ.setdefault("CORNU_PYTENSOR_MODE", "quick")  # programs of PyTensor run as they are, where compiling each takes seconds
 
-from cornu import backends, scopes  # noqa: E402
+from cornu import backends, random, scopes  # noqa: E402
 from cornu.backends import protocol  # noqa: E402
 from tests import oracle  # noqa: E402
 
@@ -31,6 +31,12 @@ def backend(request):
 def fresh_names():
     """Names of layers and variables start anew: the first Dense of a test is `dense`."""
     scopes.reset_names()
+
+
+@pytest.fixture(autouse=True)
+def same_chance():
+    """What is drawn without a seed is the same in every run."""
+    random.set_random_seed(0)
 
 
 _DEFAULT = backends.name()

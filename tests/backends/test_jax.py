@@ -564,3 +564,21 @@ def test_relu_of_pictures_is_computed_once():
 
     program = jax.jit(jax.grad(loss)).lower(weights, np.ones((2, 4, 4, 8), "float32")).compile().as_text()
     assert program.count(" maximum(") == len(weights)
+
+
+def test_on_many_cores_convolutions_are_those_that_use_them(monkeypatch):
+    if not backend.CPU:
+        pytest.skip("of a CPU")
+    x, kernel = (np.random.default_rng(i).normal(size=shape).astype("float32") for i, shape in enumerate([(4, 9, 9, 8), (3, 3, 8, 32)]))
+    same = ((1, 1), (1, 1))
+    programs = []
+    for cores in 10**6, 1:
+        monkeypatch.setattr(backend, "_MANY_CORES", cores)
+        backend._options.cache_clear()
+        programs.append(backend.compile(lambda x, kernel: backend.conv(x, kernel, (1, 1), same, (1, 1), 1)))
+    known = backend._options()
+    backend._options.cache_clear()
+    assert known is not None, "XLA has other names for its options"
+    plain, own = (program.lower(x, kernel).compile().as_text() for program in programs)
+    assert "__ynn_fusion" not in own and (plain != own) == ("__ynn_fusion" in plain)
+    np.testing.assert_allclose(*(program(x, kernel) for program in programs), rtol=1e-5, atol=1e-4)
