@@ -76,7 +76,8 @@ def predicting(predict, x, slow, seconds):
     predict(x, 32)
     many = [1e3 * 32 / len(x) * spent for spent in timed(lambda: predict(x, 32), seconds, 2)]
     predict(x[:1], 1)
-    calls = int(np.clip(seconds / 5 / timed(lambda: predict(x[:1], 1), 0, 3)[1], 4, CALLS // 5))
+    first = timed(lambda: predict(x[:1], 1), 0, 20)  # of 1,000 calls these are few, and some libraries compile or record after some
+    calls = int(np.clip(seconds / 5 / first[1], 4, CALLS // 5))
     some = lambda: [predict(x[:1], 1) for _ in range(calls)]
     return many, [1e3 / calls * spent for spent in timed(some, seconds, 5 if calls == CALLS // 5 else 2)]
 
